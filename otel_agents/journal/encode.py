@@ -1,0 +1,199 @@
+"""An ended span, a log record, a collection of metrics → one OTLP/JSON line an item, redacted, sanitised and below 1 MiB.
+
+A line is HEAD + item + tail + newline. The tail (scope and resource) is the same bytes for every item of one origin, so that the shipper recognises it
+and a request carries it once. JSON mapping: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.trace import INVALID_SPAN_CONTEXT
+
+from otel_agents.journal.points import metrics_of
+from otel_agents.journal.sizes import TAIL_LIMIT, dumped
+from otel_agents.journal.values import Json, Redact, any_value, attributes, nanoseconds, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from opentelemetry.sdk._logs import ReadableLogRecord, ReadWriteLogRecord
+    from opentelemetry.sdk.metrics.export import MetricsData
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import Event, ReadableSpan
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+    from opentelemetry.trace import Link, SpanContext, Status
+
+SIGNALS = ("traces", "logs", "metrics")
+OUTER = {
+    "traces": b'{"resourceSpans":[',
+    "logs": b'{"resourceLogs":[',
+    "metrics": b'{"resourceMetrics":[',
+}
+INNER = {
+    "traces": b'{"scopeSpans":[{"spans":[',
+    "logs": b'{"scopeLogs":[{"logRecords":[',
+    "metrics": b'{"scopeMetrics":[{"metrics":[',
+}
+HEAD = {signal: OUTER[signal] + INNER[signal] for signal in SIGNALS}
+TAIL_START = b'],"scope":{'  # outside of a string, where every quote is escaped, only the tail has it
+
+HAS_IS_REMOTE, IS_REMOTE = 0x100, 0x200
+NO_ATTRIBUTES: Mapping[str, Any] = {}
+
+
+def span(span: ReadableSpan, redact: Redact) -> bytes:
+    """One OTLP/JSON Span (bytes, no newline)."""
+    context = span.context or INVALID_SPAN_CONTEXT
+    record: Json = {"traceId": f"{context.trace_id:032x}", "spanId": f"{context.span_id:016x}"}
+    if context.trace_state:
+        record["traceState"] = trace_state(context)
+    if span.parent is not None:
+        record["parentSpanId"] = f"{span.parent.span_id:016x}"
+    record["flags"] = flags(span.parent)
+    record["name"] = words(span.name, redact)
+    record["kind"] = span.kind.value + 1
+    record["startTimeUnixNano"] = nanoseconds(span.start_time)
+    record["endTimeUnixNano"] = nanoseconds(span.end_time)
+    add_attributes(record, span.attributes, span.dropped_attributes, redact)
+    add_list(record, "events", "droppedEventsCount", [event(one, redact) for one in span.events], span.dropped_events)
+    add_list(record, "links", "droppedLinksCount", [link(one, redact) for one in span.links], span.dropped_links)
+    if span.status is not None:
+        record["status"] = status(span.status, redact)
+    return dumped(record)
+
+
+def flags(context: SpanContext | None) -> int:
+    """Whether a parent or linked context came from another process, as the official exporter says it."""
+    return HAS_IS_REMOTE | IS_REMOTE if context is not None and context.is_remote else HAS_IS_REMOTE
+
+
+def trace_state(context: SpanContext) -> str:
+    return ",".join(f"{name}={value}" for name, value in context.trace_state.items())
+
+
+def status(status: Status, redact: Redact) -> Json:
+    record: Json = {"code": status.status_code.value} if status.status_code.value else {}
+    if status.description:
+        record["message"] = words(status.description, redact)
+    return record
+
+
+def event(event: Event, redact: Redact) -> Json:
+    record: Json = {"timeUnixNano": nanoseconds(event.timestamp), "name": words(event.name, redact)}
+    add_attributes(record, event.attributes, event.dropped_attributes, redact)
+    return record
+
+
+def link(link: Link, redact: Redact) -> Json:
+    context = link.context
+    record: Json = {"traceId": f"{context.trace_id:032x}", "spanId": f"{context.span_id:016x}", "flags": flags(context)}
+    add_attributes(record, link.attributes, link.dropped_attributes, redact)
+    return record
+
+
+def add_attributes(record: Json, given: Mapping[str, Any] | None, dropped: int, redact: Redact) -> None:
+    if given:
+        add_list(record, "attributes", "droppedAttributesCount", attributes(plain(given), redact), dropped)
+    elif dropped:
+        record["droppedAttributesCount"] = dropped
+
+
+def plain(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The mapping as a dict where it offers a copy: the SDK's own mappings are walked in Python, a lock taken for each key."""
+    copy = getattr(given, "copy", None)
+    return copy() if copy else given
+
+
+def add_list(record: Json, name: str, dropped_name: str, items: Sequence[Json], dropped: int) -> None:
+    if items:
+        record[name] = items
+    if dropped:
+        record[dropped_name] = dropped
+
+
+def log(record: ReadableLogRecord | ReadWriteLogRecord, redact: Redact) -> bytes:
+    """One OTLP/JSON LogRecord (bytes, no newline)."""
+    given = record.log_record
+    line: Json = {"timeUnixNano": nanoseconds(given.timestamp), "observedTimeUnixNano": nanoseconds(given.observed_timestamp)}
+    if given.severity_number is not None:
+        line["severityNumber"] = given.severity_number.value
+    if given.severity_text:
+        line["severityText"] = words(given.severity_text, redact)
+    line["body"] = any_value(given.body, redact)
+    add_attributes(line, given.attributes, record.dropped_attributes, redact)
+    line |= {name: value for name, value in (("eventName", words(given.event_name, redact)), ("flags", int(given.trace_flags or 0))) if value}
+    if given.trace_id:
+        line["traceId"] = f"{given.trace_id & (2**128 - 1):032x}"
+    if given.span_id:
+        line["spanId"] = f"{given.span_id & (2**64 - 1):016x}"
+    return dumped(line)
+
+
+def metrics(data: MetricsData, redact: Redact, start: int | None = None) -> Iterator[tuple[bytes, bytes]]:
+    """One OTLP/JSON Metric and its tail at a time; a metric of many points is split, never cut.
+
+    `start` (ns since the epoch) replaces the start time of every cumulative point that is later than it.
+    """
+    for resource_metrics in data.resource_metrics:
+        for scope_metrics in resource_metrics.scope_metrics:
+            origin = tail("metrics", resource_metrics.resource, scope_metrics.scope, redact)
+            for metric in scope_metrics.metrics:
+                for item in metrics_of(metric, redact, start):
+                    yield item, origin
+
+
+def tail(signal: str, resource: Resource, scope: InstrumentationScope | None, redact: Redact) -> bytes:
+    """What ends a line of this origin: scope and resource (without the newline)."""
+    room = TAIL_LIMIT // 2
+    of_scope = dumped(scope_record(scope, redact), room) + schema(scope)
+    of_resource = dumped(origin(resource, redact), room) + schema(resource)
+    return b'],"scope":' + of_scope + b'}],"resource":' + of_resource + b"}]}"
+
+
+def scope_record(scope: InstrumentationScope | None, redact: Redact) -> Json:
+    if scope is None:
+        return {}
+    record: Json = {name: words(value, redact) for name, value in (("name", scope.name), ("version", scope.version)) if value}
+    add_attributes(record, scope.attributes, 0, redact)
+    return record
+
+
+def origin(resource: Resource, redact: Redact) -> Json:
+    record: Json = {}
+    add_attributes(record, resource.attributes, 0, redact)
+    return record
+
+
+def schema(of: Resource | InstrumentationScope | None) -> bytes:
+    return b',"schemaUrl":' + dumped({"": of.schema_url})[4:-1] if of is not None and of.schema_url else b""
+
+
+class Lines:
+    """Whole lines, ready to append, of the items of one process; keeps the tails it has made."""
+
+    MOST = 256  # programs that make a tracer for every span must not fill the memory with tails
+
+    def __init__(self, redact: Redact) -> None:
+        self.redact = redact
+        self._tails: dict[tuple[str, int, Any], tuple[Resource, bytes]] = {}
+
+    def span(self, ended: ReadableSpan) -> bytes:
+        return b"".join((HEAD["traces"], span(ended, self.redact), self.tail("traces", ended.resource, ended.instrumentation_scope)))
+
+    def log(self, record: ReadableLogRecord | ReadWriteLogRecord) -> bytes:
+        return b"".join((HEAD["logs"], log(record, self.redact), self.tail("logs", record.resource, record.instrumentation_scope)))  # type: ignore[arg-type]  # never None once emitted
+
+    def metrics(self, data: MetricsData, start: int | None = None) -> Iterator[bytes]:
+        return (b"".join((HEAD["metrics"], item, end, b"\n")) for item, end in metrics(data, self.redact, start))
+
+    def tail(self, signal: str, resource: Resource, scope: InstrumentationScope | None) -> bytes:
+        """The tail with its newline: by the resource's identity (its hash is 3.5 µs) and the scope's equality."""
+        key = (signal, id(resource), scope)
+        found = self._tails.get(key)
+        if found is None:
+            if len(self._tails) >= self.MOST:
+                self._tails.clear()
+            found = self._tails[key] = (resource, tail(signal, resource, scope, self.redact) + b"\n")  # held, so that its id stays its own
+        return found[1]

@@ -1,0 +1,333 @@
+"""The write-ahead file: one write() of one whole line to this process's own segment, on the thread that ended the item.
+
+No lock is held over the write. What replaces the file behind a descriptor (rotation, a folder that went away, a foreign close) happens under one small lock
+and through dup2, so that a writer on another thread hits the old or the new file, never a stranger's. A rotated segment stays locked until our own shipper has
+sent it; whoever finds a segment unlocked knows that its process is gone.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+
+from otel_agents.journal.files import Segment, as_sent, create, is_same, lines_after, locked, new_owner, release
+from otel_agents.journal.tally import Dropped, Said, Tally
+
+MIB = 2**20
+STALLED_AFTER = 0.25  # seconds that a write may take before further callers stop to join it
+ASIDE_BYTES = 8 * MIB
+SHARES = 16  # a segment is at most this part of the cap
+SIGNALS = 3  # as many segments are written to at once
+
+REASONS = {
+    errno.ENOSPC: "disk_full",
+    errno.EDQUOT: "disk_full",
+    errno.EROFS: "read_only",
+    errno.EACCES: "permission",
+    errno.EPERM: "permission",
+    errno.EMFILE: "descriptors",
+    errno.ENFILE: "descriptors",
+}
+UNWRITABLE = (
+    "otel-agents: the journal in %s can't be written (%s); items that end meanwhile are dropped and counted. Free the disk or set OTEL_AGENTS_JOURNAL_DIR."
+)
+STALLED = "otel-agents: the disk under %s does not answer; items beyond %d bytes in memory are dropped and counted."
+
+
+class Reentered(Exception):
+    """A signal handler ended an item while its thread was replacing a segment."""
+
+
+class Journal:
+    """The segments of this process for one destination; `append` is all that a caller's thread ever does.
+
+    rotate_bytes, cap_bytes: size of a segment, and of the whole journal folder. max_age_s: how long an unsent item is kept.
+    `dropped(signal, reason, count)` hears of each item that could not be kept.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        destination: str,
+        *,
+        rotate_bytes: int = 32 * MIB,
+        cap_bytes: int = 512 * MIB,
+        max_age_s: float = 7 * 86400.0,
+        fsync: bool = False,
+        dropped: Dropped = lambda signal, reason, count: None,
+    ) -> None:
+        self.root, self.folder, self.destination = Path(folder), Path(folder) / destination, destination
+        self.cap_bytes, self.max_age_s, self._fsync, self._dropped = cap_bytes, max_age_s, fsync, dropped
+        self.rotate_bytes = max(1, min(rotate_bytes, cap_bytes // SHARES))
+        self._begin()
+
+    def _begin(self) -> None:
+        """Everything that belongs to this process, not to its parent."""
+        self.owner = new_owner()
+        self.tally, self.said = Tally(self._dropped), Said()
+        self.others_bytes = 0  # unsent bytes of everybody else in the journal folder, as last counted
+        self.rotations = 0
+        self._numbers = itertools.count(1)
+        self._lock = threading.RLock()  # a signal handler may end a span while this thread holds it
+        self._rotating = False
+        self._current: dict[str, Segment] = {}
+        self._rotated: list[Segment] = []
+        self._writing: dict[object, float] = {}
+        self._aside: deque[tuple[str, bytes]] = deque()
+        self._aside_bytes = 0
+
+    # what a caller's thread does
+
+    def append(self, signal: str, line: bytes) -> None:
+        """Write one whole line (with its newline); what can't be written is counted, never raised."""
+        writing = self._writing
+        if writing and self._is_stalled():
+            self._put_aside(signal, line)
+            return
+        token = object()
+        writing[token] = time.monotonic()
+        try:
+            self._write(signal, line)
+        except Reentered:
+            self._put_aside(signal, line)
+        except OSError as error:
+            self._lose(signal, error)
+        finally:
+            writing.pop(token, None)
+
+    def _write(self, signal: str, line: bytes) -> None:
+        segment = self._good(signal)
+        written = os.write(segment.fd, line)
+        if written != len(line):
+            self._write_whole(self._after_torn(signal, segment), line)
+        if self._fsync:
+            os.fsync(segment.fd)
+
+    def _write_whole(self, segment: Segment, line: bytes) -> None:
+        """The second try, in a new segment: on a full disk nothing comes of a third."""
+        written = os.write(segment.fd, line)
+        if written != len(line):
+            segment.torn = written > 0
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def _good(self, signal: str) -> Segment:
+        """The segment to write to: still ours, still in its folder, not full and without a fragment at its end."""
+        segment = self._current.get(signal)
+        return segment if segment is not None and self._condition(segment) == "good" else self._renewed(signal)
+
+    def _condition(self, segment: Segment) -> str:
+        try:
+            status = os.fstat(segment.fd)
+        except OSError:
+            return "foreign"
+        if status.st_ino != segment.inode or status.st_dev != segment.device:
+            return "foreign"
+        if segment.torn or not status.st_nlink:
+            return "spoilt"
+        return "good" if status.st_size < self.rotate_bytes else "full"
+
+    def _is_stalled(self) -> bool:
+        began = list(self._writing.values())
+        return bool(began) and time.monotonic() - min(began) > STALLED_AFTER
+
+    def _put_aside(self, signal: str, line: bytes) -> None:
+        """Keep the line in memory while the disk hangs, up to a bound; the shipper's thread writes it later."""
+        if self._aside_bytes + len(line) <= ASIDE_BYTES:
+            self._aside_bytes += len(line)  # threads may miscount it by a line, and it is set right when the lines are written
+            self._aside.append((signal, line))
+            return
+        self.tally.count(signal, "stalled", 1)
+        self.said.once("stalled", STALLED, self.folder, ASIDE_BYTES)
+
+    def _lose(self, signal: str, error: OSError) -> None:
+        reason = REASONS.get(error.errno or 0, "disk_error")
+        self.tally.count(signal, reason, 1)
+        self.said.once(reason, UNWRITABLE, self.folder, error.strerror)
+
+    # replacing a segment, under the lock
+
+    def _after_torn(self, signal: str, segment: Segment) -> Segment:
+        segment.torn = True
+        return self._renewed(signal)
+
+    def _renewed(self, signal: str) -> Segment:
+        with self._lock:
+            if self._rotating:
+                raise Reentered
+            self._rotating = True
+            try:
+                return self._renew(signal, self._current.get(signal))
+            finally:
+                self._rotating = False
+
+    def _renew(self, signal: str, segment: Segment | None) -> Segment:
+        condition = self._condition(segment) if segment is not None else "none"
+        if segment is None or condition == "foreign":
+            new = self._create(signal)
+            self._current[signal] = new
+            self._set_aside_foreign(segment)
+            return new
+        if condition == "good":  # another thread was here first
+            return segment
+        try:
+            return self._rotate(segment, self._create(signal))
+        except OSError:
+            if condition == "full":  # larger than wished for, but safe
+                return segment
+            raise
+
+    def _create(self, signal: str) -> Segment:
+        path = self.folder / f"{signal}-{self.owner}-{next(self._numbers)}.jsonl"
+        try:
+            return create(signal, path)
+        except FileNotFoundError:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            return create(signal, path)
+
+    def _rotate(self, old: Segment, new: Segment) -> Segment:
+        """Put the new file behind the same descriptor; a copy of the old one keeps its lock until it is sent."""
+        number, kept = old.fd, os.dup(old.fd)
+        os.dup2(new.fd, number, inheritable=False)
+        os.close(new.fd)
+        new.fd, old.fd = number, kept
+        self._current[new.signal] = new
+        self._retain(old)
+        self._keep_under_cap()
+        return new
+
+    def _retain(self, segment: Segment) -> None:
+        segment.size = os.fstat(segment.fd).st_size
+        segment.rotated_at = time.monotonic()  # last: a writer that saw the old segment has an earlier stamp
+        self._rotated.append(segment)
+        self.rotations += 1
+
+    def _set_aside_foreign(self, segment: Segment | None) -> None:
+        """The program closed our descriptor, and the lock with it: take the lock again, unless somebody was faster."""
+        if segment is not None and self._relocked(segment):
+            self._retain(segment)
+
+    def _relocked(self, segment: Segment) -> bool:
+        fd = locked(segment.path)
+        if fd is not None:
+            segment.fd = fd
+        return fd is not None
+
+    def _keep_under_cap(self) -> None:
+        """At once, because the shipper may hang in a request: our own oldest give way first."""
+        room = self.cap_bytes - self.others_bytes - SIGNALS * self.rotate_bytes
+        idle = [segment for segment in self._rotated if not segment.in_hand]
+        excess = sum(segment.size for segment in self._rotated) - room
+        for segment in idle:
+            if excess <= 0:
+                return
+            excess -= segment.size
+            self._drop(segment, "cap")
+
+    def _drop(self, segment: Segment, reason: str) -> None:
+        lost = lines_after(segment.fd, segment.offset)
+        with suppress(OSError):
+            os.unlink(segment.path)
+        self._forget(segment)
+        self.tally.count(segment.signal, reason, lost)
+
+    def _forget(self, segment: Segment) -> None:
+        if segment in self._rotated:
+            self._rotated.remove(segment)
+        release(segment)
+
+    # what the shipper asks for
+
+    def segments(self, signal: str) -> list[Segment]:
+        """This process's segments of the signal, the oldest first."""
+        with self._lock:
+            current = self._current.get(signal)
+            return [one for one in self._rotated if one.signal == signal] + ([current] if current is not None else [])
+
+    def is_complete(self, segment: Segment) -> bool:
+        """Whether nothing can come behind what is in it: it is rotated, and every write that began before has ended."""
+        rotated_at = segment.rotated_at
+        return rotated_at is not None and all(began > rotated_at for began in list(self._writing.values()))
+
+    def take(self, segment: Segment) -> bool:
+        """Hold the segment against our own caps while it is being sent; False when it is no longer ours."""
+        with self._lock:
+            if segment.rotated_at is None:
+                return True
+            if segment not in self._rotated:
+                return False
+            if not is_same(segment) and not self._relocked(segment):
+                self._rotated.remove(segment)
+                return False
+            segment.in_hand = True
+            return True
+
+    def put_back(self, segment: Segment) -> None:
+        segment.in_hand = False
+
+    def retire(self, segment: Segment) -> None:
+        """It is sent: keep it readable under its other name, and let its lock go."""
+        with self._lock, suppress(OSError):
+            if segment.offset:
+                os.rename(segment.path, as_sent(segment.path))
+            else:
+                os.unlink(segment.path)
+        with self._lock:
+            self._forget(segment)
+
+    def drop_own(self, path: Path, reason: str) -> bool:
+        """Drop a rotated segment of this process for the caps; False when it is not one, or is being sent."""
+        with self._lock:
+            for segment in self._rotated:
+                if segment.path == path and not segment.in_hand:
+                    self._drop(segment, reason)
+                    return True
+        return False
+
+    def write_aside(self) -> None:
+        """Write what was put aside while the disk hung."""
+        while self._aside and not self._is_stalled():
+            signal, line = self._aside.popleft()
+            self._aside_bytes = max(0, self._aside_bytes - len(line))
+            self.append(signal, line)
+
+    # the ends of a process
+
+    def seal(self) -> None:
+        """Let no more be written to the current segments; the next item begins a new one."""
+        with self._lock:
+            current, self._current = list(self._current.values()), {}
+            for segment in current:
+                if is_same(segment):
+                    self._retain(segment)
+                else:
+                    self._set_aside_foreign(segment)
+
+    def close(self) -> None:
+        """Let every lock go: what is unsent belongs to whoever ships next. A later item begins a new segment."""
+        self.write_aside()
+        self.seal()
+        with self._lock:
+            for segment in list(self._rotated):
+                self._forget(segment)
+
+    def before_fork(self) -> None:
+        """Keep a fork out of the middle of a rotation, whose descriptors the child would not know (for `os.register_at_fork`)."""
+        self._lock.acquire(timeout=1.0)
+
+    def after_fork_in_parent(self) -> None:
+        with suppress(RuntimeError):  # a disk that hangs: the lock was not to be had in time
+            self._lock.release()
+
+    def after_fork_in_child(self) -> None:
+        """Close what was inherited, unlock nothing, and be a new process."""
+        inherited = [*self._current.values(), *self._rotated]
+        self._begin()
+        for segment in inherited:
+            release(segment)

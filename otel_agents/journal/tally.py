@@ -1,0 +1,96 @@
+"""What was lost, by signal and reason; and what a process remembers on disk of its sending."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+Dropped = Callable[[str, str, int], None]
+logger = logging.getLogger("otel_agents")
+
+
+class Tally:
+    """Counts every lost item once, and passes it on (`dropped(signal, reason, count)`)."""
+
+    def __init__(self, dropped: Dropped) -> None:
+        self._dropped = dropped
+        self._lock = threading.RLock()  # a signal handler may end a span while this thread counts
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def count(self, signal: str, reason: str, items: int) -> None:
+        if items <= 0:
+            return
+        with self._lock:
+            self._counts[signal, reason] += items
+        self._dropped(signal, reason, items)
+
+    def of(self, signal: str) -> dict[str, int]:
+        return {reason: items for (one, reason), items in list(self._counts.items()) if one == signal}
+
+    def all(self) -> dict[str, dict[str, int]]:
+        return {signal: self.of(signal) for signal in sorted({signal for signal, _ in list(self._counts)})}
+
+
+class Said:
+    """One line for one thing in a process, and again only after it was well in between."""
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+
+    def once(self, what: str, message: str, *values: object) -> None:
+        if what not in self._said:
+            self._said.add(what)
+            logger.warning(message, *values)
+
+    def again(self, what: str, message: str, *values: object) -> None:
+        """Say that it is over, if it had been said that it began."""
+        if what in self._said:
+            self._said.discard(what)
+            logger.warning(message, *values)
+
+
+class Offsets:
+    """The small file beside a process's segments: what was acknowledged of each, what was dropped and why."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._written = b""
+        self.sent: dict[str, int] = {}
+        self.dropped: dict[str, dict[str, int]] = {}
+
+    @classmethod
+    def read(cls, path: Path) -> Offsets:
+        """What another process left; nothing sent when there is no such file, or none of ours."""
+        offsets = cls(path)
+        with suppress(OSError, ValueError):
+            found = orjson.loads(path.read_bytes())
+            offsets.sent = whole_numbers(found.get("sent") if isinstance(found, dict) else None)
+            offsets.dropped = {signal: whole_numbers(reasons) for signal, reasons in found.get("dropped", {}).items()}
+        return offsets
+
+    def save(self) -> None:
+        """Replace the file in one step; an unwritable folder costs a repetition, not the program."""
+        content = orjson.dumps({"sent": self.sent, "dropped": self.dropped})
+        if content == self._written or (not self._written and not self.sent and not self.dropped):
+            return
+        unfinished = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
+        with suppress(OSError):
+            fd = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+            try:
+                os.write(fd, content)
+            finally:
+                os.close(fd)
+            os.replace(unfinished, self.path)
+            self._written = content
+
+
+def whole_numbers(found: Any) -> dict[str, int]:
+    return {str(name): number for name, number in found.items() if type(number) is int and number >= 0} if isinstance(found, dict) else {}

@@ -1,0 +1,178 @@
+"""Any value a program can hold → an OTLP/JSON AnyValue, without ever running the value's own code."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from itertools import islice
+from typing import Any
+
+Redact = Callable[[str], str]
+Json = dict[str, Any]
+Encoder = Callable[[Any, Redact], Json]
+
+I64_MIN, I64_MAX, U64_MAX = -(2**63), 2**63 - 1, 2**64 - 1
+DEEPEST = 16  # the official parser's recursion limit is met at 50 messages, three for each level
+MOST = 2**16  # an element takes 17 bytes at least: more of them than this never fit into an item
+WINDOW = 2**20  # of a longer text only this much is redacted and kept
+MARGIN = 2**16  # and this much of the window's end is thrown away: a credential that the window cut in two was not recognised
+
+type_name: Callable[[type], str] = type.__dict__["__qualname__"].__get__  # a metaclass can't lie to the slot itself
+
+
+def text(value: str, redact: Redact) -> str:
+    """The string as it may be written: redacted first, cut only afterwards."""
+    if len(value) <= WINDOW:
+        return redact(value)
+    seen = redact(value[:WINDOW])
+    return f"{seen[: max(0, len(seen) - MARGIN)]}{cut_from(len(value), 'characters')}"
+
+
+def cut_from(length: int, what: str) -> str:
+    """The note that stands where something was cut, with the length it had."""
+    return f"… [cut, {length} {what}]"
+
+
+def words(value: object, redact: Redact) -> str:
+    """A name or message: a string as it is, nothing for None, the type's name for anything else."""
+    if type(value) is str:
+        return text(value, redact)
+    if value is None:
+        return ""
+    return text(str.__str__(value), redact) if issubclass(type(value), str) else named(value)
+
+
+def named(value: object) -> str:
+    """What stands for a value that has no wire type: its type, never its repr."""
+    return f"<{type_name(type(value))}>"
+
+
+def whole(value: int) -> str:
+    """A 64-bit signed integer as OTLP/JSON quotes it, clamped."""
+    return str(value if I64_MIN <= value <= I64_MAX else I64_MIN if value < 0 else I64_MAX)
+
+
+def count(value: int) -> str:
+    """A 64-bit unsigned integer as OTLP/JSON quotes it, clamped."""
+    return str(min(max(value, 0), U64_MAX))
+
+
+def nanoseconds(moment: Any) -> str:
+    """A point in time as OTLP/JSON quotes it, clamped; "0" is unknown."""
+    if type(moment) is int:
+        return str(moment) if 0 <= moment <= U64_MAX else count(moment)
+    return count(int(moment)) if type(moment) is float and moment - moment == 0 else "0"
+
+
+def double(value: float) -> float | str:
+    """A number as JSON has it; NaN and the infinities as the quoted words."""
+    return value if value - value == 0 else NOT_FINITE.get(value, "NaN")
+
+
+NOT_FINITE = {float("inf"): "Infinity", float("-inf"): "-Infinity"}
+
+
+def blob(value: bytes) -> Json:
+    if len(value) > WINDOW // 2:
+        return {"stringValue": f"<{len(value)} bytes>"}
+    return {"bytesValue": b64encode(value).decode()}
+
+
+class Nested:
+    """One container being read: how many elements may still follow, and how deep we are."""
+
+    __slots__ = ("left", "redact")
+
+    def __init__(self, redact: Redact) -> None:
+        self.redact, self.left = redact, MOST
+
+    def value(self, value: Any, depth: int) -> Json:
+        kind = type(value)
+        if kind in CONTAINERS:
+            return getattr(self, CONTAINERS[kind])(value, depth + 1) if depth < DEEPEST else {"stringValue": f"<{kind.__name__}, deeper than {DEEPEST}>"}
+        return SCALARS[kind](value, self.redact) if kind in SCALARS else self.other(value, depth)
+
+    def other(self, value: Any, depth: int) -> Json:
+        plain = unwrapped(value)
+        return {"stringValue": named(value)} if plain is None else self.value(plain, depth)
+
+    def array(self, value: list[Any] | tuple[Any, ...], depth: int) -> Json:
+        return {"arrayValue": {"values": self.elements(value, len(value), lambda item: self.value(item, depth))}}
+
+    def entries(self, value: dict[Any, Any], depth: int) -> Json:
+        items = list(islice(value.items(), self.left + 1))  # one step: another thread may be changing it
+        encoded = self.elements(items, len(value), lambda item: {"key": key(item[0]), "value": self.value(item[1], depth)})
+        return {"kvlistValue": {"values": [entry if "key" in entry else {"key": "…", "value": entry} for entry in encoded]}}
+
+    def elements(self, items: Any, length: int, encode: Callable[[Any], Json]) -> list[Json]:
+        encoded = []
+        for item in islice(items, self.left):
+            if self.left <= 0:
+                break
+            self.left -= 1
+            encoded.append(encode(item))
+        if len(encoded) < length:
+            encoded.append({"stringValue": cut_from(length, "items")})
+        return encoded
+
+
+def unwrapped(value: Any) -> Any:
+    """A subclass's content as its built-in type, read with that type's own method; None for anything else."""
+    for kind, read in PLAIN.items():
+        if issubclass(type(value), kind):
+            return read(value)
+    return None
+
+
+def key(name: Any) -> str:
+    """A mapping's key as a string, by the same rule as its values."""
+    kind = type(name)
+    if kind is str:
+        return name  # type: ignore[no-any-return]  # narrowed by exact type
+    return KEYS[kind](name) if kind in KEYS else named(name)
+
+
+def container(value: Any, redact: Redact) -> Json:
+    return Nested(redact).value(value, 0)
+
+
+SCALARS: dict[type, Encoder] = {
+    str: lambda value, redact: {"stringValue": redact(value) if len(value) <= WINDOW else text(value, redact)},
+    bool: lambda value, redact: {"boolValue": value},
+    int: lambda value, redact: {"intValue": str(value) if I64_MIN <= value <= I64_MAX else whole(value)},
+    float: lambda value, redact: {"doubleValue": value if value - value == 0 else double(value)},
+    bytes: lambda value, redact: blob(value),
+    type(None): lambda value, redact: {},
+}
+CONTAINERS: dict[type, str] = {list: "array", tuple: "array", dict: "entries"}
+PLAIN: dict[type, Callable[[Any], Any]] = {
+    str: str.__str__,
+    int: int.__int__,
+    float: float.__float__,
+    bytes: lambda value: bytes.__getitem__(value, slice(None)),
+    list: lambda value: list.__getitem__(value, slice(None)),
+    tuple: lambda value: tuple.__getitem__(value, slice(None)),
+    dict: dict.copy,
+}
+KEYS: dict[type, Callable[[Any], str]] = {int: whole, float: repr, bool: repr, type(None): repr}
+
+
+class Values(dict[type, Encoder]):
+    """The table by exact type; a type that is not in it is read as a container or named."""
+
+    def __missing__(self, kind: type) -> Encoder:
+        return container
+
+
+VALUES = Values(SCALARS)
+
+
+def any_value(value: Any, redact: Redact) -> Json:
+    """One AnyValue; `{}` when the value is absent."""
+    return VALUES[type(value)](value, redact)
+
+
+def attributes(given: Mapping[str, Any], redact: Redact) -> list[Json]:
+    """The KeyValue list of a flat mapping with string keys."""
+    table = VALUES
+    return [{"key": name, "value": table[type(value)](value, redact)} for name, value in given.items()]
