@@ -1,0 +1,119 @@
+"""`otel-agents COMMAND …`: finds the command's module, loads that one alone, and turns what it returns into the exit status.
+
+A command is one module of this package with `add_arguments(parser)` and `run(options) -> int`; its docstring is its `--help`. Exit status: 0 done,
+1 done but the answer is bad or empty, 2 wrong use or wrong settings, 130 interrupted, 141 the reader of our output went away.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn, Protocol, cast
+
+COMMANDS = {
+    "demo": "run an agent that works without a key or a network, and show what was recorded",
+    "run": "run a Python program with otel-agents switched on",
+    "traces": "list what ran: agents, durations, tokens, cost, errors",
+    "trace": "show one trace as a tree",
+    "tail": "follow what running programs record",
+    "doctor": "say what is installed, patched and recorded, where it goes, and what was lost",
+    "config": "show every setting and where it came from, or check a configuration file",
+    "prune": "delete what the journal no longer needs",
+}
+DONE, BAD, MISUSED, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
+
+
+class Command(Protocol):
+    __doc__: str | None
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, options: argparse.Namespace) -> int: ...
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line (default: the process's own) and give its exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return guarded(words)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        return unread()
+
+
+def guarded(words: list[str]) -> int:
+    try:
+        status = dispatch(words)
+        sys.stdout.flush()
+    except ValueError as problem:
+        return complain(problem)
+    return status
+
+
+def dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        return show_help(words[1:])
+    if words[0] in ("-V", "--version"):
+        return show_version()
+    if words[0] not in COMMANDS:
+        return say_unknown(words[0])
+    return run_command(words[0], words[1:])
+
+
+def run_command(name: str, words: list[str]) -> int:
+    command = cast(Command, importlib.import_module(f"otel_agents.cli.{name}"))
+    parser = Parser(prog=f"otel-agents {name}", description=command.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    command.add_arguments(parser)
+    return command.run(parser.parse_args(words))
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse's, but for the message: one line that says where help is."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(MISUSED, f"{self.prog}: {message} (try: {self.prog} --help)\n")
+
+
+def show_help(words: list[str]) -> int:
+    if words and words[0] in COMMANDS:
+        return run_command(words[0], ["--help"])
+    print("usage: otel-agents COMMAND [OPTIONS]\n\nSee what your agents did: traces, metrics and logs, recorded without a line of code changed.\n\ncommands:")
+    print("\n".join(f"  {name:<8} {summary}" for name, summary in COMMANDS.items()))
+    print("\noptions:\n  -h, --help     this text; `otel-agents COMMAND --help` for one command\n  -V, --version  the installed version")
+    return DONE
+
+
+def show_version() -> int:
+    from importlib.metadata import version
+
+    print(f"otel-agents {version('otel-agents')}")
+    return DONE
+
+
+def say_unknown(word: str) -> int:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, COMMANDS, n=1)
+    hint = f"did you mean `otel-agents {near[0]}`?" if near else f"commands: {', '.join(COMMANDS)}"
+    print(f"otel-agents: no command {word!r}; {hint}", file=sys.stderr)
+    return MISUSED
+
+
+def complain(problem: ValueError) -> int:
+    """Say wrong settings in their own lines; any other ValueError is a fault of ours and keeps its traceback."""
+    from otel_agents.settings import SettingsError
+
+    if not isinstance(problem, SettingsError):
+        raise problem
+    print("\n".join(f"otel-agents: {line}" for line in problem.lines), file=sys.stderr)
+    return MISUSED
+
+
+def unread() -> int:
+    """Our reader (`| head`) left: keep the interpreter from complaining when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return UNREAD
