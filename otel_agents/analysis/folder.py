@@ -1,0 +1,116 @@
+"""The files of a journal folder and the items in them, newest first; what is torn or foreign is counted, never an error."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO
+
+from otel_agents.analysis.items import SHAPES, Decoder, Item, Log, Point, Span
+
+NAME = re.compile(r"(?P<signal>traces|logs|metrics)-(?P<owner>.+)-(?P<number>\d+)(?P<sent>\.sent)?\.jsonl")
+SENT = ".sent.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One file of a journal: whose it is, how large (bytes), when it was last written to (nanoseconds since the epoch)."""
+
+    path: Path
+    signal: str
+    destination: str
+    owner: str
+    is_sent: bool
+    size: int
+    modified: int
+
+    @property
+    def key(self) -> str:
+        """Its name, whether it was sent meanwhile or not."""
+        return f"{self.destination}/{self.path.name.removesuffix('.jsonl').removesuffix('.sent')}"
+
+
+class Folder:
+    """A journal folder to read from; `skipped` counts the lines that were torn or not OTLP, `unreadable` names what the system refused."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.unreadable: dict[Path, str] = {}
+        self._decoders = {signal: Decoder(signal) for signal in SHAPES}
+
+    @property
+    def skipped(self) -> int:
+        return sum(decoder.skipped for decoder in self._decoders.values())
+
+    def segments(self, *signals: str, since: int = 0) -> list[Segment]:
+        """The segments of these signals (all when none is named) written to at `since` or later, newest first."""
+        wanted = signals or tuple(SHAPES)
+        found = {one.key: one for folder in self.destinations() for one in self._within(folder) if one.signal in wanted and one.modified >= since}
+        return sorted(found.values(), key=lambda one: (one.modified, one.path.name), reverse=True)
+
+    def destinations(self) -> list[Path]:
+        """The folder itself and those in it: a destination's own folder may be named as well."""
+        return [self.path, *(Path(entry.path) for entry in self._entries(self.path) if entry.is_dir())]
+
+    def _within(self, folder: Path) -> Iterator[Segment]:
+        for entry in self._entries(folder):
+            if (named := NAME.fullmatch(entry.name)) and (segment := segment_of(entry, folder.name, named)):
+                yield segment
+
+    def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
+        try:
+            with os.scandir(folder) as entries:
+                return list(entries)
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            self.unreadable[folder] = error.strerror or str(error)
+            return []
+
+    def items(self, segment: Segment, *needles: bytes) -> Iterator[Item]:
+        """What is in the segment; only lines with one of the needles in them, when there are any."""
+        decoder = self._decoders[segment.signal]
+        for line in self.lines(segment):
+            if not needles or any(needle in line for needle in needles):
+                yield from decoder.items(line, str(segment.path))
+
+    def lines(self, segment: Segment) -> Iterator[bytes]:
+        try:
+            with opened(segment.path) as file:
+                yield from file
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            self.unreadable[segment.path] = error.strerror or str(error)
+
+    def spans(self, segment: Segment, *needles: bytes) -> Iterator[Span]:
+        return (item for item in self.items(segment, *needles) if isinstance(item, Span))
+
+    def logs(self, *needles: bytes, since: int = 0) -> Iterator[Log]:
+        found = chain.from_iterable(self.items(segment, *needles) for segment in self.segments("logs", since=since))
+        return (item for item in found if isinstance(item, Log))
+
+    def points(self, *metrics: str, since: int = 0) -> Iterator[Point]:
+        """The points of these metrics (all when none is named)."""
+        needles = [f'"name":"{metric}"'.encode() for metric in metrics]
+        found = chain.from_iterable(self.items(segment, *needles) for segment in self.segments("metrics", since=since))
+        return (item for item in found if isinstance(item, Point) and (not metrics or item.metric in metrics))
+
+
+def segment_of(entry: os.DirEntry[str], destination: str, named: re.Match[str]) -> Segment | None:
+    """The file as a segment; None when it went while the folder was read."""
+    with suppress(OSError):
+        status = entry.stat()
+        return Segment(Path(entry.path), named["signal"], destination, named["owner"], bool(named["sent"]), status.st_size, status.st_mtime_ns)
+    return None
+
+
+def opened(path: Path) -> BinaryIO:
+    with suppress(FileNotFoundError):
+        return path.open("rb")
+    return path.with_name(path.name.removesuffix(".jsonl") + SENT).open("rb")  # it was sent since it was listed

@@ -1,0 +1,250 @@
+"""What stands in a journal, as plain data: one OTLP/JSON line → spans, log records, metric points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+Json = dict[str, Any]
+NONE: Mapping[str, Any] = {}
+KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
+REMOTE_PARENT = 0x200
+ERROR = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who said it: resource attributes and the scope's name."""
+
+    resource: Mapping[str, Any] = field(default_factory=dict)
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened inside a span; `time` in nanoseconds since the epoch."""
+
+    time: int
+    name: str
+    attributes: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """One operation; times in nanoseconds since the epoch, `end` is None while it has not ended (or never will)."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str
+    name: str
+    kind: str
+    start: int
+    end: int | None
+    attributes: Mapping[str, Any]
+    events: tuple[Event, ...] = ()
+    links: tuple[Mapping[str, Any], ...] = ()
+    failed: bool = False
+    message: str = ""
+    parent_is_remote: bool = False
+    origin: Origin = Origin()
+    segment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One log record or event; `time` in nanoseconds since the epoch."""
+
+    time: int
+    severity: str
+    level: int
+    body: Any
+    event: str
+    trace_id: str
+    span_id: str
+    attributes: Mapping[str, Any]
+    origin: Origin = Origin()
+    segment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One number of a metric, or the count and sum of a histogram; times in nanoseconds since the epoch."""
+
+    metric: str
+    unit: str
+    start: int
+    time: int
+    value: float
+    count: int | None
+    attributes: Mapping[str, Any]
+    origin: Origin = Origin()
+    segment: str = ""
+
+
+Item = Span | Log | Point
+
+
+def plain(value: Json) -> Any:
+    """The Python value of an AnyValue; None when it is absent."""
+    for kind, content in value.items():
+        return VALUES[kind](content)
+    return None
+
+
+VALUES: dict[str, Callable[[Any], Any]] = {
+    "stringValue": str,
+    "boolValue": bool,
+    "intValue": int,
+    "doubleValue": float,
+    "bytesValue": str,
+    "arrayValue": lambda array: [plain(value) for value in array.get("values", ())],
+    "kvlistValue": lambda entries: attributes(entries.get("values")),
+}
+
+
+def attributes(entries: list[Json] | None) -> dict[str, Any]:
+    return {entry["key"]: plain(entry["value"]) for entry in entries} if entries else {}
+
+
+def span(record: Json, origin: Origin, segment: str) -> Span:
+    state = record.get("status") or NONE
+    return Span(
+        trace_id=record["traceId"],
+        span_id=record["spanId"],
+        parent_id=record.get("parentSpanId", ""),
+        name=record["name"],
+        kind=KINDS[record.get("kind", 0)],
+        start=int(record["startTimeUnixNano"]),
+        end=int(record["endTimeUnixNano"]),
+        attributes=attributes(record.get("attributes")),
+        events=tuple(event(one) for one in record.get("events", ())),
+        links=tuple(link(one) for one in record.get("links", ())),
+        failed=state.get("code") == ERROR,
+        message=state.get("message", ""),
+        parent_is_remote=bool(record.get("flags", 0) & REMOTE_PARENT),
+        origin=origin,
+        segment=segment,
+    )
+
+
+def event(record: Json) -> Event:
+    return Event(int(record["timeUnixNano"]), record.get("name", ""), attributes(record.get("attributes")))
+
+
+def link(record: Json) -> Mapping[str, Any]:
+    return {"trace_id": record["traceId"], "span_id": record["spanId"], "attributes": attributes(record.get("attributes"))}
+
+
+def log(record: Json, origin: Origin, segment: str) -> Log:
+    named = attributes(record.get("attributes"))
+    return Log(
+        time=int(record.get("timeUnixNano") or 0) or int(record.get("observedTimeUnixNano") or 0),
+        severity=record.get("severityText", ""),
+        level=record.get("severityNumber", 0),
+        body=plain(record.get("body") or {}),
+        event=record.get("eventName", ""),
+        trace_id=record.get("traceId", ""),
+        span_id=record.get("spanId", ""),
+        attributes=named,
+        origin=origin,
+        segment=segment,
+    )
+
+
+def points(record: Json, origin: Origin, segment: str) -> Iterator[Point]:
+    for shape in ("sum", "gauge", "histogram", "exponentialHistogram"):
+        for one in (record.get(shape) or NONE).get("dataPoints", ()):
+            yield point(record, one, origin, segment)
+
+
+def point(record: Json, one: Json, origin: Origin, segment: str) -> Point:
+    return Point(
+        metric=record["name"],
+        unit=record.get("unit", ""),
+        start=int(one.get("startTimeUnixNano") or 0),
+        time=int(one.get("timeUnixNano") or 0),
+        value=float(next((one[name] for name in ("asInt", "asDouble", "sum") if name in one), 0.0)),
+        count=int(one["count"]) if "count" in one else None,
+        attributes=attributes(one.get("attributes")),
+        origin=origin,
+        segment=segment,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a signal's lines are nested, and what reads one record."""
+
+    outer: str
+    middle: str
+    inner: str
+    read: Callable[[Json, Origin, str], Iterator[Item]]
+
+    @property
+    def head(self) -> bytes:
+        return f'{{"{self.outer}":[{{"{self.middle}":[{{"{self.inner}":['.encode()
+
+
+SHAPES: dict[str, Shape] = {
+    "traces": Shape("resourceSpans", "scopeSpans", "spans", lambda record, origin, segment: iter((span(record, origin, segment),))),
+    "logs": Shape("resourceLogs", "scopeLogs", "logRecords", lambda record, origin, segment: iter((log(record, origin, segment),))),
+    "metrics": Shape("resourceMetrics", "scopeMetrics", "metrics", points),
+}
+TAIL = b'],"scope":{'  # outside of strings, where every quote is escaped, only the constant end of a line has it
+MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError)
+
+
+class Decoder:
+    """Reads lines of one signal; the part that all lines of a process share is parsed once. A line that is none of OTLP's is counted in `skipped`."""
+
+    MOST = 1024
+
+    def __init__(self, signal: str) -> None:
+        self.shape = SHAPES[signal]
+        self.head = self.shape.head
+        self.skipped = 0
+        self._origins: dict[bytes, Origin] = {}
+
+    def items(self, line: bytes, segment: str = "") -> list[Item]:
+        """What the line holds; nothing for a torn or foreign one."""
+        try:
+            return [item for record, origin in self.records(line) for item in self.shape.read(record, origin, segment)]
+        except MALFORMED:
+            self.skipped += 1
+            glued = line.rfind(self.head)  # behind a fragment: in a string its quotes would be escaped
+            return self.items(line[glued:], segment) if glued > 0 else []
+
+    def records(self, line: bytes) -> list[tuple[Json, Origin]]:
+        end = line.rfind(TAIL)
+        if end < 0 or not line.startswith(self.head):
+            return list(self.nested(orjson.loads(line)))
+        try:
+            found = orjson.loads(b"[%b]" % line[len(self.head) : end])
+        except ValueError:  # several scopes in one line: other writers do that
+            return list(self.nested(orjson.loads(line)))
+        origin = self.origin(line[end:])
+        return [(record, origin) for record in found]
+
+    def origin(self, tail: bytes) -> Origin:
+        known = self._origins.get(tail)
+        if known is None:
+            if len(self._origins) >= self.MOST:
+                self._origins.clear()
+            outer = orjson.loads(self.head + tail)[self.shape.outer][0]
+            known = self._origins[tail] = origin_of(outer, outer[self.shape.middle][0])
+        return known
+
+    def nested(self, line: Json) -> Iterator[tuple[Json, Origin]]:
+        for outer in line[self.shape.outer]:
+            for middle in outer[self.shape.middle]:
+                origin = origin_of(outer, middle)
+                for record in middle[self.shape.inner]:
+                    yield record, origin
+
+
+def origin_of(outer: Json, middle: Json) -> Origin:
+    resource, scope = outer.get("resource") or NONE, middle.get("scope") or NONE
+    return Origin(attributes(resource.get("attributes")), scope.get("name", ""))
