@@ -1,0 +1,79 @@
+"""Folding a stream of chat or text completion chunks into the one answer it amounts to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from otel_agents.instrumentors.reading import field, items, text, whole
+
+HEAD = ("id", "model", "service_tier", "system_fingerprint")
+PIECES = ("content", "refusal", "reasoning_content", "text")
+
+
+class ChatChunks:
+    """Chunks go in, the answer comes out as a plain dict of the non-streaming shape; a choice whose finish reason never came has none."""
+
+    def __init__(self, choices: int = 1) -> None:
+        self._head: dict[str, Any] = {}
+        self._usage: Any = None
+        self._choices: dict[int, _Choice] = {}
+        self._expected = choices
+
+    def add(self, chunk: Any) -> None:
+        for name in HEAD:
+            value = field(chunk, name)
+            if value:
+                self._head[name] = value
+        counts = field(chunk, "usage")
+        if counts is not None:
+            self._usage = counts
+        for choice in items(field(chunk, "choices")):
+            self._choices.setdefault(whole(field(choice, "index")) or 0, _Choice()).add(choice)
+
+    def response(self) -> dict[str, Any]:
+        choices = self._choices or dict.fromkeys(range(self._expected), _Choice())
+        return {**self._head, "choices": [choice.folded() for _, choice in sorted(choices.items())], "usage": self._usage}
+
+
+class _Choice:
+    def __init__(self) -> None:
+        self.finish_reason: str | None = None
+        self.pieces: dict[str, list[str]] = {}
+        self.calls: dict[int, _Call] = {}
+
+    def add(self, choice: Any) -> None:
+        self.finish_reason = text(field(choice, "finish_reason")) or self.finish_reason
+        delta = field(choice, "delta")
+        for name in PIECES:
+            piece = field(choice if delta is None else delta, name)
+            if type(piece) is str and piece:
+                self.pieces.setdefault(name, []).append(piece)
+        for call in items(field(delta, "tool_calls")):
+            self.calls.setdefault(whole(field(call, "index")) or 0, _Call()).add(call)
+        if (older := field(delta, "function_call")) is not None:
+            self.calls.setdefault(0, _Call()).add({"function": older})
+
+    def folded(self) -> dict[str, Any]:
+        said = {name: "".join(pieces) for name, pieces in self.pieces.items()}
+        if "text" in said:
+            return {"text": said["text"], "finish_reason": self.finish_reason}
+        calls = [call.folded() for _, call in sorted(self.calls.items())]
+        return {"message": {"role": "assistant", **said, "tool_calls": calls}, "finish_reason": self.finish_reason}
+
+
+class _Call:
+    def __init__(self) -> None:
+        self.id: str | None = None
+        self.name: str | None = None
+        self.arguments: list[str] = []
+
+    def add(self, delta: Any) -> None:
+        function = field(delta, "function")
+        self.id = self.id or text(field(delta, "id"))
+        self.name = self.name or text(field(function, "name"))
+        piece = text(field(function, "arguments"))
+        if piece:
+            self.arguments.append(piece)
+
+    def folded(self) -> dict[str, Any]:
+        return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": "".join(self.arguments)}}

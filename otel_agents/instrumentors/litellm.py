@@ -1,0 +1,214 @@
+"""litellm: module-level functions, each with a twin for async, that translate a call to any provider; a Router retries and falls back over several of them.
+
+We hook the functions and the Router's methods themselves: its callbacks run on executors, after the call. What litellm calls inside (the Router
+`acompletion`, that `completion`, that the openai client) is absorbed by the outer call, so a call counts once. One class carries the streams of both colours:
+the function says which it is.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from otel_agents import semconv
+from otel_agents.instrumentors import chat_completions, providers, responses
+from otel_agents.instrumentors.chat_chunks import ChatChunks
+from otel_agents.instrumentors.patching import Patches
+from otel_agents.instrumentors.reading import at, decimal, field, items, text
+from otel_agents.telemetry.calls import Call, Reading, inference
+
+# model names without a provider in front, where litellm's own table of models doesn't know them
+NAMES = (("gpt-", "openai"), ("o1", "openai"), ("o3", "openai"), ("o4", "openai"), ("text-embedding-", "openai"), ("claude-", "anthropic"))
+
+Values = Mapping[str, Any]
+
+
+# ------------------------------------------------------------------------------------------------ where it goes
+
+
+def provider_of(values: Values) -> str:
+    """The provider litellm will choose: as asked for, by the model's prefix, by its table of models, by the URL."""
+    model = text(values.get("model")) or ""
+    prefix, slash, _ = model.partition("/")
+    named = text(values.get("custom_llm_provider")) or (prefix if slash else None) or _of_table(model)
+    return providers.of_litellm(named) if named else providers.place(_url(values))[0] or "litellm"
+
+
+def _of_table(model: str) -> str | None:
+    table = getattr(sys.modules.get("litellm"), "model_cost", None)
+    known = at(table, model, "litellm_provider")
+    return text(known) or next((provider for start, provider in NAMES if model.startswith(start)), None)
+
+
+def _url(values: Values) -> str:
+    return text(values.get("api_base")) or text(values.get("base_url")) or ""
+
+
+def deployment(router: Any, model: Any) -> Values:
+    """What a Router's first deployment of this name is configured with; the name itself where it has none."""
+    rows = (row for row in items(field(router, "model_list")) if field(row, "model_name") == model)
+    configured = field(next(rows, None), "litellm_params")
+    return {name: field(configured, name) for name in ("model", "custom_llm_provider", "api_base", "base_url")} if configured else {"model": model}
+
+
+# ------------------------------------------------------------------------------------------------ what comes back
+
+
+def more(answer: Any) -> dict[str, Any]:
+    """What litellm notes beside an answer: its cost in US dollars and where it was sent."""
+    notes = field(answer, "_hidden_params")
+    return {semconv.OA_COST: _cost(notes), **providers.server(text(field(notes, "api_base")) or "")}
+
+
+def _cost(notes: Any) -> float | None:
+    return decimal(field(notes, "response_cost")) or None  # 0 is litellm's word for a model it has no price of
+
+
+def completion_response(answer: Any) -> dict[str, Any]:
+    return chat_completions.response(answer) | more(answer)
+
+
+def embedding_response(answer: Any) -> dict[str, Any]:
+    return chat_completions.embedding_response(answer) | more(answer)
+
+
+def response_response(answer: Any) -> dict[str, Any]:
+    return responses.response(answer) | more(answer)
+
+
+def no_content(_: Any) -> dict[str, Any]:
+    """The conventions name no content for this operation."""
+    return {}
+
+
+class Chunks(ChatChunks):
+    """litellm keeps the usage of a stream on its last chunk, off the wire, unless the caller asked for a usage chunk."""
+
+    def __init__(self, choices: int = 1) -> None:
+        super().__init__(choices)
+        self._last: Any = None
+
+    def add(self, chunk: Any) -> None:
+        self._last = chunk
+        super().add(chunk)
+
+    def response(self) -> dict[str, Any]:
+        notes = field(self._last, "_hidden_params")
+        folded = super().response()
+        return {**folded, "usage": folded["usage"] or field(notes, "usage"), "_hidden_params": notes}
+
+
+# ------------------------------------------------------------------------------------------------ the table
+
+
+class Api(NamedTuple):
+    """One API in both colours: the parameters that may come by position, and how it is read."""
+
+    operation: str
+    names: tuple[str, ...]
+    request: Callable[[Values], dict[str, Any]]
+    response: Callable[[Any], dict[str, Any]]
+    input: Callable[[Values], dict[str, Any]]
+    output: Callable[[Any], dict[str, Any]]
+    chunks: Callable[[], Any] | None = None
+
+
+CHAT = Api(
+    "chat", ("model", "messages"), chat_completions.request, completion_response, chat_completions.input_content, chat_completions.output_content, Chunks
+)
+COMPLETION = Api(
+    "text_completion",
+    ("prompt", "model"),
+    chat_completions.request,
+    completion_response,
+    chat_completions.prompt_content,
+    chat_completions.output_content,
+    Chunks,
+)
+EMBEDDING = Api("embeddings", ("model", "input"), chat_completions.embedding_request, embedding_response, no_content, no_content)
+RESPONSE = Api("chat", ("input", "model"), responses.request, response_response, responses.input_content, responses.output_content, responses.ResponseEvents)
+
+# each function under its public name (in newer versions a dispatcher) and in its home, where litellm and others find it too
+FUNCTIONS = (
+    ("litellm:completion", CHAT),
+    ("litellm:acompletion", CHAT),
+    ("litellm:completion_with_retries", CHAT),
+    ("litellm:acompletion_with_retries", CHAT),
+    ("litellm:text_completion", COMPLETION),
+    ("litellm:atext_completion", COMPLETION),
+    ("litellm:embedding", EMBEDDING),
+    ("litellm:aembedding", EMBEDDING),
+    ("litellm:responses", RESPONSE),
+    ("litellm:aresponses", RESPONSE),
+    ("litellm.main:completion", CHAT),
+    ("litellm.main:acompletion", CHAT),
+    ("litellm.main:embedding", EMBEDDING),
+    ("litellm.main:aembedding", EMBEDDING),
+    ("litellm.responses.main:responses", RESPONSE),
+    ("litellm.responses.main:aresponses", RESPONSE),
+)
+ROUTED = (
+    ("litellm.router:Router.completion", CHAT),
+    ("litellm.router:Router.acompletion", CHAT),
+    ("litellm.router:Router.text_completion", COMPLETION),
+    ("litellm.router:Router.atext_completion", COMPLETION),
+    ("litellm.router:Router.embedding", EMBEDDING),
+    ("litellm.router:Router.aembedding", EMBEDDING),
+)
+
+
+class Signature(NamedTuple):
+    """How one function is called: its positional parameters, and whether the model is a Router's name for deployments."""
+
+    names: tuple[str, ...]
+    routed: bool
+
+    def values(self, call: Call) -> Values:
+        """All arguments by name."""
+        first = 1 if self.routed else 0
+        given = {name: call.get(name, first + position) for position, name in enumerate(self.names)}
+        return {**call.kwargs, **given}
+
+    def target(self, call: Call) -> Values:
+        """The arguments that say where the call goes."""
+        values = self.values(call)
+        return deployment(call.instance, values.get("model")) if self.routed else values
+
+
+def signature(api: Api, *, routed: bool) -> Signature:
+    """A Router's methods take the model first."""
+    return Signature(("model", *(name for name in api.names if name != "model")) if routed else api.names, routed)
+
+
+def reading(api: Api, called: Signature, streams: str) -> Reading:
+    """How one function is read; `streams` is the protocol of what it streams."""
+    protocol = {"stream": "__next__", "async_stream": "__anext__"}[streams]
+
+    def request(call: Call) -> dict[str, Any]:
+        values = called.values(call)
+        return api.request(values) | session(values) | providers.server(_url(called.target(call)))
+
+    return Reading(
+        operation=api.operation,
+        request=request,
+        response=api.response,
+        input=lambda call: api.input(called.values(call)),
+        output=api.output,
+        chunks=(lambda call: api.chunks()) if api.chunks else None,
+        shape=lambda call, result: streams if hasattr(type(result), protocol) else "value",
+    )
+
+
+def session(values: Values) -> dict[str, Any]:
+    """The session a caller groups its calls by."""
+    return {semconv.CONVERSATION_ID: text(values.get("litellm_session_id"))}
+
+
+def hook(patches: Patches) -> None:
+    for table, routed in ((FUNCTIONS, False), (ROUTED, True)):
+        for target, api in table:
+            name = target.replace(":", ".").rpartition(".")[2]
+            called = signature(api, routed=routed)
+            streams = "async_stream" if name.startswith("a") else "stream"
+            patches.wrap(target, inference(lambda call, called=called: provider_of(called.target(call)), reading(api, called, streams)))

@@ -1,0 +1,163 @@
+"""openai: every API is a resource class with a twin for async; each method builds a request and posts it through the client, which retries inside.
+
+We hook the methods of the resource classes: there the arguments are still the caller's, a retried call is one call, Azure and compatible hosts pass too, and
+the `with_raw_response`, `with_streaming_response` and `.stream()` variants come through `create`. Raw and streaming responses whose body nobody has read stay
+unread.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from otel_agents import semconv
+from otel_agents.instrumentors import chat_completions, providers, responses
+from otel_agents.instrumentors.chat_chunks import ChatChunks
+from otel_agents.instrumentors.patching import Patches
+from otel_agents.instrumentors.reading import field, parsed, whole
+from otel_agents.telemetry.calls import Call, Reading, inference
+
+# what came back, by the class that came back (or one it derives from)
+SHAPES = {
+    "Stream": "stream",
+    "AsyncStream": "async_stream",
+    "APIResponse": "opaque",
+    "AsyncAPIResponse": "opaque",
+    "HttpxBinaryResponseContent": "opaque",
+}
+
+
+def shape(call: Call, result: Any) -> str:
+    """How to follow what came back; of a raw response the body is read only where the client has read it."""
+    names = [kind.__name__ for kind in type(result).__mro__]
+    if "LegacyAPIResponse" in names:
+        return "opaque" if call.kwargs.get("stream") else "value"
+    return next((SHAPES[name] for name in names if name in SHAPES), "value")
+
+
+def body(answer: Any) -> Any:
+    """The answer itself, or what stands in a raw one."""
+    return parsed(field(answer, "content")) if type(answer).__name__ == "LegacyAPIResponse" else answer
+
+
+# ------------------------------------------------------------------------------------------------ where it goes
+
+
+def base_url(call: Call) -> str:
+    """The URL of the client behind a resource; the transport's own class, never asked which."""
+    url = field(field(call.instance, "_client"), "base_url")
+    return "" if url is None else str(url)
+
+
+def provider(call: Call) -> str:
+    """Azure by the client's class, others by the host; what nobody knows speaks OpenAI's language at least."""
+    kinds = type(field(call.instance, "_client")).__mro__
+    if any(kind.__name__ == "BaseAzureClient" for kind in kinds):
+        return "azure.ai.openai"
+    return providers.place(base_url(call))[0] or "openai"
+
+
+# ------------------------------------------------------------------------------------------------ chat completions
+
+
+def chat_request(call: Call) -> dict[str, Any]:
+    return completion_request(call) | {semconv.OPENAI_API_TYPE: "chat_completions"}
+
+
+def completion_request(call: Call) -> dict[str, Any]:
+    more = {semconv.REQUEST_TOP_K: whole(field(call.kwargs.get("extra_body"), "top_k"))}
+    return more | chat_completions.request(call.kwargs) | providers.server(base_url(call))
+
+
+def completion_response(answer: Any) -> dict[str, Any]:
+    return chat_completions.response(body(answer))
+
+
+def completion_output(answer: Any) -> dict[str, Any]:
+    return chat_completions.output_content(body(answer))
+
+
+def chat_input(call: Call) -> dict[str, Any]:
+    return chat_completions.input_content(call.kwargs)
+
+
+def prompt_input(call: Call) -> dict[str, Any]:
+    return chat_completions.prompt_content(call.kwargs)
+
+
+def chat_chunks(call: Call) -> ChatChunks:
+    return ChatChunks(whole(call.kwargs.get("n")) or 1)
+
+
+# ------------------------------------------------------------------------------------------------ embeddings
+
+
+def embedding_request(call: Call) -> dict[str, Any]:
+    return chat_completions.embedding_request(call.kwargs) | providers.server(base_url(call))
+
+
+def embedding_response(answer: Any) -> dict[str, Any]:
+    return chat_completions.embedding_response(body(answer))
+
+
+def no_content(_: Any) -> dict[str, Any]:
+    """The conventions name no content for this operation."""
+    return {}
+
+
+# ------------------------------------------------------------------------------------------------ responses
+
+
+def response_request(call: Call) -> dict[str, Any]:
+    return responses.request(call.kwargs) | providers.server(base_url(call)) | {semconv.OPENAI_API_TYPE: "responses"}
+
+
+def fetch_request(call: Call) -> dict[str, Any]:
+    return responses.fetch_request({"response_id": call.get("response_id", 1), **call.kwargs}) | providers.server(base_url(call))
+
+
+def response_response(answer: Any) -> dict[str, Any]:
+    return responses.response(body(answer))
+
+
+def fetch_response(answer: Any) -> dict[str, Any]:
+    return responses.fetched(body(answer))
+
+
+def response_input(call: Call) -> dict[str, Any]:
+    return responses.input_content(call.kwargs)
+
+
+def response_output(answer: Any) -> dict[str, Any]:
+    return responses.output_content(body(answer))
+
+
+def response_events(call: Call) -> responses.ResponseEvents:
+    return responses.ResponseEvents()
+
+
+CHAT = Reading("chat", chat_request, completion_response, chat_input, completion_output, chat_chunks, shape)
+COMPLETION = Reading("text_completion", completion_request, completion_response, prompt_input, completion_output, chat_chunks, shape)
+EMBEDDING = Reading("embeddings", embedding_request, embedding_response, no_content, no_content, shape=shape)
+RESPONSE = Reading("chat", response_request, response_response, response_input, response_output, response_events, shape)
+FETCH = Reading("fetch_response", fetch_request, fetch_response, no_content, response_output, response_events, shape)
+
+CALLS = (
+    ("openai.resources.chat.completions:{}Completions.create", CHAT),
+    ("openai.resources.chat.completions:{}Completions.parse", CHAT),
+    ("openai.resources.beta.chat.completions:{}Completions.parse", CHAT),  # its home until 1.92
+    ("openai.resources.completions:{}Completions.create", COMPLETION),
+    ("openai.resources.embeddings:{}Embeddings.create", EMBEDDING),
+    ("openai.resources.responses:{}Responses.create", RESPONSE),
+    ("openai.resources.responses:{}Responses.parse", RESPONSE),
+    ("openai.resources.responses:{}Responses.compact", RESPONSE),
+    ("openai.resources.responses:{}Responses.retrieve", FETCH),
+    ("openai.resources.beta.responses:{}Responses.create", RESPONSE),
+    ("openai.resources.beta.responses:{}Responses.compact", RESPONSE),
+    ("openai.resources.beta.responses:{}Responses.retrieve", FETCH),
+)
+
+
+def hook(patches: Patches) -> None:
+    for target, reading in CALLS:
+        for colour in ("", "Async"):
+            patches.wrap(target.format(colour), inference(provider, reading))

@@ -1,0 +1,179 @@
+"""How a library gets observed: a finder that waits for its modules, `wrap()`, and the ledger that undoes it all.
+
+The finder stands first in `sys.meta_path` and costs one dictionary look-up an import. It lets the other finders find the module and borrows the loader's
+`exec_module` once, on that loader alone: `__loader__` and `__spec__` stay what they are.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from otel_agents.telemetry.guard import guard
+
+logger = logging.getLogger("otel_agents")
+
+ABSENT = object()
+
+
+class ImportHooks:
+    """A finder for `sys.meta_path` that finds nothing itself and acts once a module it waits for has been imported."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, list[Callable[[], None]]] = {}
+        self.ledgers: dict[str, Patches] = {}
+
+    def when(self, module: str, action: Callable[[], None]) -> None:
+        """Act as soon as `module` is imported; now, if it is."""
+        if module in sys.modules:
+            action()
+        else:
+            self.waiting.setdefault(module, []).append(action)
+
+    def find_spec(self, name: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """Called by `import`: None but for a module that is waited for."""
+        if name not in self.waiting:
+            return None
+        spec = next(_found(name, path, target, self), None)
+        if spec is not None and spec.loader is not None:
+            self._borrow(spec.loader, name)
+        return spec
+
+    def imported(self, name: str) -> None:
+        """Run what waited for this module."""
+        for action in self.waiting.pop(name, ()):
+            action()
+
+    def _borrow(self, loader: Any, name: str) -> None:
+        execute = loader.exec_module
+
+        def exec_module(module: ModuleType) -> None:
+            if module.__name__ != name:  # one loader may serve many modules (zipimport)
+                return execute(module)
+            vars(loader).pop("exec_module", None)
+            execute(module)
+            self.imported(name)
+
+        if hasattr(loader, "__dict__") and not isinstance(loader, type):
+            loader.exec_module = exec_module
+        else:
+            logger.debug("otel-agents: the loader of %s can't be watched: %s", name, type(loader).__name__)
+
+
+def _found(name: str, path: Any, target: ModuleType | None, ours: ImportHooks) -> Iterator[ModuleSpec]:
+    for finder in list(sys.meta_path):
+        find = getattr(finder, "find_spec", None)
+        if finder is not ours and find is not None:
+            spec = find(name, path, target)
+            if spec is not None:
+                yield spec
+
+
+class Patch(NamedTuple):
+    """One replaced attribute; `original` is ABSENT where the owner only inherited it."""
+
+    owner: Any
+    name: str
+    original: Any
+    replacement: Any
+
+
+class Patches:
+    """The ledger of one library: what was replaced, what this version lacks, what the program had bound before."""
+
+    def __init__(self, library: str, package: str, hooks: ImportHooks) -> None:
+        self.library = library
+        self.why: str | None = "not imported yet"
+        self.missed: list[str] = []
+        self.absent: list[str] = []
+        self._package = package
+        self._hooks = hooks
+        self._was_imported = package in sys.modules
+        self._ledger: list[Patch] = []
+        self._moved: dict[int, Patch] = {}
+
+    def wrap(self, target: str, plan: Any) -> None:
+        """Observe the function at `module:attribute` or `module:Class.method` as `plan` says, as soon as its module is imported."""
+        from otel_agents.telemetry.calls import around
+
+        self.replace(target, lambda function: around(function, plan))
+
+    def replace(self, target: str, change: Callable[[Any], Any]) -> None:
+        """Put `change(function)` where the function at `target` is; a target that this version of the library lacks is noted as absent."""
+        module, _, path = target.partition(":")
+        arrived = module in sys.modules
+
+        def act() -> None:
+            with guard(f"patch {target}"):
+                self._put(sys.modules[module], path, target, change)
+                if not arrived:
+                    self.rebind()
+
+        self._hooks.when(module, act)
+
+    def rebind(self) -> None:
+        """Give every name that is bound to a replaced function the replacement; names of the program's own modules are only noted as missed."""
+        moved, self._moved = self._moved, {}
+        for module_name, namespace in _namespaces() if moved else ():
+            inside = module_name == self._package or module_name.startswith(self._package + ".")
+            if inside or self._was_imported:
+                for name, value in list(namespace.items()):
+                    patch = moved.get(id(value))
+                    if patch is not None and value is patch.original:
+                        self._rename(module_name, namespace, name, patch, inside=inside)
+
+    def undo(self) -> None:
+        """Put every original back, but where somebody else has replaced ours since."""
+        for patch in reversed(self._ledger):
+            if vars(patch.owner).get(patch.name) is patch.replacement:
+                delattr(patch.owner, patch.name) if patch.original is ABSENT else setattr(patch.owner, patch.name, patch.original)
+        self._ledger.clear()
+
+    def _put(self, module: ModuleType, path: str, target: str, change: Callable[[Any], Any]) -> None:
+        *owners, name = path.split(".")
+        owner: Any = module
+        for part in owners:
+            owner = getattr(owner, part, ABSENT)
+        original = _raw(owner, name)
+        if original is ABSENT:
+            self.absent.append(target)
+            logger.debug("otel-agents: %s has no %s in this version", self.library, target)
+        elif not any(patch.replacement is original for patch in self._ledger):
+            self._set(owner, name, original, _like(original, change))
+
+    def _set(self, owner: Any, name: str, original: Any, replacement: Any) -> None:
+        earlier = self._moved.get(id(original))
+        patch = Patch(owner, name, original if name in vars(owner) else ABSENT, earlier.replacement if earlier else replacement)
+        setattr(owner, name, patch.replacement)
+        self._ledger.append(patch)
+        if isinstance(owner, ModuleType):
+            self._moved[id(original)] = patch
+
+    def _rename(self, module_name: str, namespace: dict[str, Any], name: str, patch: Patch, *, inside: bool) -> None:
+        if not inside:
+            self.missed.append(f"{module_name}.{name}")
+            return
+        namespace[name] = patch.replacement
+        self._ledger.append(Patch(sys.modules[module_name], name, patch.original, patch.replacement))
+
+
+def _namespaces() -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, module in list(sys.modules.items()):
+        if isinstance(module, ModuleType):
+            yield name, object.__getattribute__(module, "__dict__")  # never wakes a lazy module
+
+
+def _raw(owner: Any, name: str) -> Any:
+    """The attribute as it is stored, so that a static or class method is seen as one."""
+    homes = owner.__mro__ if isinstance(owner, type) else (owner,)
+    return next((vars(home)[name] for home in homes if name in getattr(home, "__dict__", ())), ABSENT)
+
+
+def _like(original: Any, change: Callable[[Any], Any]) -> Any:
+    if isinstance(original, (staticmethod, classmethod)):
+        return type(original)(change(original.__func__))
+    return change(original)
