@@ -14,6 +14,8 @@ from pathlib import Path
 NAME = re.compile(r"(?P<signal>traces|logs|metrics)-(?P<owner>\d+-[0-9a-f]+-[0-9a-f]+)-(?P<number>\d+)(?P<sent>\.sent)?\.jsonl")
 OFFSETS = ".offsets.json"
 UNFINISHED = ".tmp"
+BESIDE = re.compile(r"\d+-[0-9a-f]+-[0-9a-f]+\.offsets\.json")
+BROKEN_OFF = re.compile(rf"(?:{NAME.pattern}|{BESIDE.pattern}\.\d+)\.tmp")  # its process died before it had its name
 CHUNK = 2**20
 CREATE = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 

@@ -258,15 +258,18 @@ class Journal:
     def take(self, segment: Segment) -> bool:
         """Hold the segment against our own caps while it is being sent; False when it is no longer ours."""
         with self._lock:
-            if segment.rotated_at is None:
-                return True
-            if segment not in self._rotated:
-                return False
-            if not is_same(segment) and not self._relocked(segment):
-                self._rotated.remove(segment)
+            if segment.rotated_at is not None and not self._is_still_ours(segment):
                 return False
             segment.in_hand = True
             return True
+
+    def _is_still_ours(self, segment: Segment) -> bool:
+        if segment not in self._rotated:
+            return False
+        if is_same(segment) or self._relocked(segment):
+            return True
+        self._rotated.remove(segment)  # an adopter was faster
+        return False
 
     def put_back(self, segment: Segment) -> None:
         segment.in_hand = False
@@ -278,6 +281,11 @@ class Journal:
                 os.rename(segment.path, as_sent(segment.path))
             else:
                 os.unlink(segment.path)
+        with self._lock:
+            self._forget(segment)
+
+    def let_go(self, segment: Segment) -> None:
+        """Close a complete segment as it is; it belongs to the caps from now on."""
         with self._lock:
             self._forget(segment)
 

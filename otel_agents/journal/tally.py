@@ -21,7 +21,7 @@ class Tally:
     """Counts every lost item once, and passes it on (`dropped(signal, reason, count)`)."""
 
     def __init__(self, dropped: Dropped) -> None:
-        self._dropped = dropped
+        self._listeners = [dropped]
         self._lock = threading.RLock()  # a signal handler may end a span while this thread counts
         self._counts: Counter[tuple[str, str]] = Counter()
 
@@ -30,7 +30,13 @@ class Tally:
             return
         with self._lock:
             self._counts[signal, reason] += items
-        self._dropped(signal, reason, items)
+        for dropped in self._listeners:
+            dropped(signal, reason, items)
+
+    def also(self, dropped: Dropped) -> None:
+        """Tell one more listener, once however often it is named."""
+        if dropped not in self._listeners:
+            self._listeners.append(dropped)
 
     def of(self, signal: str) -> dict[str, int]:
         return {reason: items for (one, reason), items in list(self._counts.items()) if one == signal}

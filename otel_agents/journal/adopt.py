@@ -1,0 +1,142 @@
+"""The segments of dead processes: one elected process of a destination sends what they left, in small passes."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from otel_agents.journal.files import NAME, OFFSETS, Segment, as_sent, locked
+from otel_agents.journal.tally import Offsets
+
+ELECTION = "adopter.lock"
+TOGETHER = 64  # dead segments sent at once: most hold a few lines
+PASS_S = 0.2  # time of one pass
+SCAN_EVERY_S = 15.0
+
+Ship = Callable[[str, list[Segment]], bool]
+
+
+class Adopter:
+    """Sends what unlocked segments of this destination still hold; `ship(signal, segments)` says whether all of it went out."""
+
+    def __init__(self, folder: Path, own: str) -> None:
+        self._folder, self._own = folder, own
+        self._election: int | None = None
+        self._entries: Iterator[os.DirEntry[str]] | None = None
+        self._next_scan = 0.0
+        self._offsets: dict[str, Offsets] = {}
+
+    def run(self, signals: set[str], ship: Ship, seconds: float = PASS_S) -> bool:
+        """One pass over the folder, resumed at the next call; False when something could not be sent."""
+        until = time.monotonic() + seconds
+        if not signals or not self._has_begun():
+            return True
+        while time.monotonic() < until:
+            found = self._next_dead(signals, until)
+            if not found:
+                break
+            sent = [self._send(signal, found, ship) for signal in sorted({segment.signal for segment in found})]
+            if not all(sent):
+                self._finish_scan()
+                return False
+        return True
+
+    def _has_begun(self) -> bool:
+        """Whether a scan is under way, or may begin now: it is due, and we are elected for it."""
+        if self._entries is not None:
+            return True
+        if time.monotonic() < self._next_scan or not self._is_elected():
+            return False
+        with suppress(OSError):
+            self._entries = os.scandir(self._folder)
+        return self._entries is not None
+
+    def _is_elected(self) -> bool:
+        """Hold the folder's lock for the time of a scan; who holds it does all the work."""
+        self._next_scan = time.monotonic() + SCAN_EVERY_S
+        try:
+            fd = os.open(self._folder / ELECTION, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(fd)
+            return False
+        self._election = fd
+        return True
+
+    def _next_dead(self, signals: set[str], until: float) -> list[Segment]:
+        found: list[Segment] = []
+        while len(found) < TOGETHER and time.monotonic() < until:
+            entry = next(self._entries or iter(()), None)
+            if entry is None:
+                self._finish_scan()
+                break
+            dead = self._dead(entry.name, signals)
+            if dead is not None:
+                found.append(dead)
+        return found
+
+    def _dead(self, name: str, signals: set[str]) -> Segment | None:
+        """The segment of that name, locked by us, if its process is gone and there is a way for its signal."""
+        parts = NAME.fullmatch(name)
+        if parts is None or parts["sent"] or parts["owner"] == self._own or parts["signal"] not in signals:
+            return None
+        path = self._folder / name
+        fd = locked(path)
+        if fd is None:
+            return None
+        status = os.fstat(fd)
+        offset = min(self._left_by(parts["owner"]).sent.get(name, 0), status.st_size)
+        return Segment(parts["signal"], path, fd, status.st_dev, status.st_ino, offset, status.st_size, rotated_at=0.0)
+
+    def _left_by(self, owner: str) -> Offsets:
+        if owner not in self._offsets:
+            self._offsets[owner] = Offsets.read(self._folder / f"{owner}{OFFSETS}")
+        return self._offsets[owner]
+
+    def _send(self, signal: str, found: list[Segment], ship: Ship) -> bool:
+        segments = [segment for segment in found if segment.signal == signal]
+        try:
+            return ship(signal, segments)
+        finally:
+            for segment in segments:
+                os.close(segment.fd)
+
+    def remember(self, segment: Segment) -> None:
+        """Write down how far a dead segment is sent, where the next adopter looks for it."""
+        offsets = self._left_by(owner_of(segment.path))
+        offsets.sent[segment.path.name] = segment.offset
+        offsets.save()
+
+    def finish(self, segment: Segment) -> None:
+        """It is sent: keep it readable under its other name; an empty one just goes."""
+        with suppress(OSError):
+            if segment.size:
+                os.rename(segment.path, as_sent(segment.path))
+            else:
+                os.unlink(segment.path)
+        offsets = self._left_by(owner_of(segment.path))
+        if offsets.sent.pop(segment.path.name, None) is not None:
+            offsets.save()
+
+    def _finish_scan(self) -> None:
+        """Let the folder go, so that another process may be elected."""
+        self._entries = None
+        self._offsets.clear()
+        if self._election is not None:
+            os.close(self._election)
+        self._election = None
+
+    def close(self) -> None:
+        self._finish_scan()
+
+
+def owner_of(path: Path) -> str:
+    parts = NAME.fullmatch(path.name)
+    return parts["owner"] if parts is not None else ""

@@ -1,0 +1,121 @@
+"""The journal folder kept within its bytes and its age: sent segments go first, then the oldest of what nobody writes to, counted."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from otel_agents.journal.adopt import owner_of
+from otel_agents.journal.files import BESIDE, BROKEN_OFF, NAME, OFFSETS, lines_after, locked
+from otel_agents.journal.segments import Journal
+from otel_agents.journal.tally import Offsets
+
+SENT_STAYS_S = 86400.0
+LEFTOVER_S = 3600.0  # a file that its process died over, before it had its name
+EVERY_S = 600.0  # for the journal folder, whichever process does it
+STAMP = "caps.stamp"
+FULL = 7 / 8  # of the cap: the rest is room until the next time
+
+
+@dataclass(slots=True)
+class Kept:
+    """One segment in the journal folder, as the listing found it."""
+
+    path: Path
+    signal: str
+    is_sent: bool
+    size: int
+    changed: float
+
+
+class Caps:
+    """Keeps the journal folder of every destination within bounds, when it is time to."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal, self._rotations = journal, 0
+
+    def is_due(self) -> bool:
+        """After each rotation of ours, and now and then for the programs that are too short for one."""
+        if self._journal.rotations != self._rotations:
+            return True
+        try:
+            return time.time() - os.stat(self._journal.root / STAMP).st_mtime > EVERY_S
+        except OSError:
+            return self._journal.root.exists()
+
+    def enforce(self) -> None:
+        """Drop what is too old, then the oldest until the folder is small enough."""
+        self._rotations = self._journal.rotations
+        self._stamp()
+        now = time.time()
+        found = sorted(listed(self._journal.root, self._journal.max_age_s), key=lambda kept: (not kept.is_sent, kept.changed))
+        stay = [kept for kept in found if not (self._is_old(kept, now) and self._drop(kept, "age"))]
+        excess = sum(kept.size for kept in stay) - int(self._journal.cap_bytes * FULL)
+        others = 0
+        for kept in stay:
+            if excess > 0 and self._drop(kept, "cap"):
+                excess -= kept.size
+            elif not kept.is_sent and owner_of(kept.path) != self._journal.owner:
+                others += kept.size
+        self._journal.others_bytes = others
+
+    def _stamp(self) -> None:
+        with suppress(OSError):
+            os.close(os.open(self._journal.root / STAMP, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            os.utime(self._journal.root / STAMP)
+
+    def _is_old(self, kept: Kept, now: float) -> bool:
+        return now - kept.changed > (min(SENT_STAYS_S, self._journal.max_age_s) if kept.is_sent else self._journal.max_age_s)
+
+    def _drop(self, kept: Kept, reason: str) -> bool:
+        """Remove one segment; False when it is written to, or being sent."""
+        if owner_of(kept.path) == self._journal.owner and not kept.is_sent:
+            return self._journal.drop_own(kept.path, reason)
+        fd = locked(kept.path)
+        if fd is None:
+            return False
+        try:
+            lost = 0 if kept.is_sent else lines_after(fd, acknowledged(kept.path))
+            os.unlink(kept.path)
+        except OSError:
+            return False
+        finally:
+            os.close(fd)
+        self._journal.tally.count(kept.signal, reason, lost)
+        return True
+
+
+def acknowledged(path: Path) -> int:
+    return Offsets.read(path.with_name(f"{owner_of(path)}{OFFSETS}")).sent.get(path.name, 0)
+
+
+def listed(root: Path, max_age_s: float) -> Iterator[Kept]:
+    """The segments of all destinations; what is not ours is not seen. Leftovers of dead processes go on the way."""
+    for folder in scanned(root):
+        if folder.is_dir(follow_symlinks=False):
+            for entry in scanned(Path(folder.path)):
+                with suppress(OSError):
+                    yield from examined(entry, max_age_s)
+
+
+def scanned(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []
+
+
+def examined(entry: os.DirEntry[str], max_age_s: float) -> Iterator[Kept]:
+    parts = NAME.fullmatch(entry.name)
+    if parts is not None:
+        status = entry.stat(follow_symlinks=False)
+        yield Kept(Path(entry.path), parts["signal"], bool(parts["sent"]), status.st_size, status.st_mtime)
+        return
+    for pattern, stays_s in ((BESIDE, max_age_s), (BROKEN_OFF, LEFTOVER_S)):
+        if pattern.fullmatch(entry.name) and time.time() - entry.stat(follow_symlinks=False).st_mtime > stays_s:
+            os.unlink(entry.path)

@@ -1,0 +1,206 @@
+"""Lines of one signal to one endpoint: as requests that it takes, split where it does not, waiting where it asks for it."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from otel_agents.journal.encode import HEAD, OUTER, TAIL_START
+from otel_agents.journal.protobuf import message, request
+from otel_agents.journal.reading import joined
+from otel_agents.journal.sizes import shrunk
+from otel_agents.journal.tally import Said, Tally
+from otel_agents.journal.wire import Answer, Http
+from otel_agents.journal.wire_grpc import Grpc
+
+if TYPE_CHECKING:
+    from otel_agents.settings import Endpoint
+
+CLIENTS: dict[str, Any] = {"http/json": Http, "http/protobuf": Http, "grpc": Grpc}
+FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds between tries, doubling
+SERVER_ERROR = "HTTP 500"
+PATIENCE = 4  # HTTP 500 so many times for the same lines: perhaps it is the lines
+HOPELESS = 16  # items refused one by one before we take it for the endpoint's fault
+SMALLER = (4, 16, 64)  # parts of its size to which an item is cut that was too large alone
+
+BEGAN = "otel-agents: %s do not get to %s: %s. They wait in the journal and are tried again."
+OVER = "otel-agents: %s get to %s again."
+SWITCHED = "otel-agents: %s does not take OTLP/JSON (%s); sending protobuf from now on. OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf saves the try."
+REJECTED = "otel-agents: %s rejected %s (%s); such items are dropped and counted."
+
+
+@dataclass(slots=True)
+class Trial:
+    """A search for what an endpoint does not take, and whether the endpoint has shown that it takes anything."""
+
+    proven: bool
+    accepted: int = 0
+    suspects: int = 0
+
+    def suspect(self) -> int:
+        self.suspects += 1
+        return 1
+
+    def is_hopeless(self) -> bool:
+        return not self.proven and not self.accepted and self.suspects >= HOPELESS
+
+
+class Courier:
+    """One signal's way to its endpoint, with what it has learned of it."""
+
+    def __init__(self, signal: str, endpoint: Endpoint, tally: Tally, said: Said) -> None:
+        self.signal, self.endpoint, self._tally, self._said = signal, endpoint, tally, said
+        self.protocol = endpoint.protocol or "http/json"
+        self.client = CLIENTS[self.protocol](signal, endpoint, self.protocol)
+        self.last_error: str | None = None
+        self.last_success: float | None = None  # seconds since the epoch
+        self._not_before, self._failures = 0.0, 0
+        self._trusted = False  # an answer was fine, so that a 400 means the items
+        self.deadline: float | None = None  # monotonic seconds; set while the process waits for us at its exit
+
+    def is_due(self) -> bool:
+        return time.monotonic() >= self._not_before
+
+    def is_failing(self) -> bool:
+        return self._failures > 0
+
+    def deliver(self, lines: list[bytes]) -> int:
+        """How many of the lines, from the first on, are done with: taken by the endpoint, or dropped and counted."""
+        if not lines:
+            return 0
+        answer = self._send(lines)
+        if answer.what == SERVER_ERROR and self._failures >= PATIENCE:
+            return self._isolate(lines, answer, Trial(proven=False))
+        return ON[answer.verdict](self, lines, answer)
+
+    def _send(self, lines: list[bytes]) -> Answer:
+        if self.protocol == "http/json":
+            return self._post(joined(self.signal, lines))
+        body, unreadable = request(self.signal, lines, self._rest)
+        answer = self._post(body)
+        return Answer("accepted", "", rejected=answer.rejected + unreadable) if answer.verdict == "accepted" else answer
+
+    def _post(self, body: bytes) -> Answer:
+        left = self.endpoint.timeout if self.deadline is None else min(self.endpoint.timeout, self.deadline - time.monotonic())
+        answer: Answer = self.client.post(body, left) if left > 0 else Answer("later", "no time left")
+        return answer
+
+    def _rest(self) -> None:
+        """Leave the processor to the program between two items, unless it is waiting for us."""
+        if self.deadline is None:
+            time.sleep(0.00005)
+
+    def _accepted(self, lines: list[bytes], answer: Answer) -> int:
+        self._said.again(self._failing_name(), OVER, self.signal, self._place())
+        self._failures, self._trusted, self.last_success, self.last_error = 0, True, time.time(), None
+        if answer.rejected:
+            self._reject(min(answer.rejected, len(lines)) if self.signal != "metrics" else answer.rejected, "a partial success")
+        return len(lines)
+
+    def _failed(self, lines: list[bytes], answer: Answer) -> int:
+        self._failures += 1
+        self.last_error = answer.what
+        self._not_before = time.monotonic() + (backoff(self._failures) if answer.retry_after is None else answer.retry_after)
+        self._said.once(self._failing_name(), BEGAN, self.signal, self._place(), answer.what)
+        return 0
+
+    def _not_taken(self, lines: list[bytes], answer: Answer) -> int:
+        """415 or 404, or a 400 even to an empty request: where no protocol was asked for, JSON may be what is not taken."""
+        may_switch = self.endpoint.protocol is None and self.protocol == "http/json" and not self._trusted
+        return self._switch(lines, answer) if may_switch else self._failed(lines, answer)
+
+    def _switch(self, lines: list[bytes], answer: Answer) -> int:
+        self._said.once("protobuf" + self.signal, SWITCHED, self._place(), answer.what)
+        self.close()
+        self.protocol = "http/protobuf"
+        self.client = Http(self.signal, self.endpoint, self.protocol)
+        return self.deliver(lines)
+
+    def _poisoned(self, lines: list[bytes], answer: Answer) -> int:
+        """Something in the request is not taken, if an empty one is."""
+        if self._takes_requests():
+            return self._isolate(lines, answer, Trial(proven=True))
+        return self._isolate(lines, answer, Trial(proven=False)) if self._trusted else self._not_taken(lines, answer)
+
+    def _isolate(self, lines: list[bytes], answer: Answer, trial: Trial) -> int:
+        """Find what is not taken by halves, so that nothing beside it is lost; without any proof that the endpoint takes something, nothing is dropped."""
+        done = self._halves(lines, lambda half: self._try(half, trial)) if len(lines) > 1 else trial.suspect()
+        if not (trial.proven or trial.accepted):
+            return self._failed(lines, answer)
+        self._reject(trial.suspects, answer.what)
+        return done
+
+    def _try(self, lines: list[bytes], trial: Trial) -> int:
+        if trial.is_hopeless():
+            return 0
+        answer = self._send(lines)
+        if answer.verdict == "poison" or answer.what == SERVER_ERROR:
+            return self._halves(lines, lambda half: self._try(half, trial)) if len(lines) > 1 else trial.suspect()
+        done = ON[answer.verdict](self, lines, answer)
+        trial.accepted += done
+        return done
+
+    def _takes_requests(self) -> bool:
+        """Whether a request without any item is taken."""
+        if self.protocol == "http/json":
+            return self._post(OUTER[self.signal] + b"]}").verdict == "accepted"
+        return self._post(message(self.signal, "Request").SerializeToString()).verdict == "accepted"
+
+    def _too_large(self, lines: list[bytes], answer: Answer) -> int:
+        return self._halves(lines, self.deliver) if len(lines) > 1 else self._cut(lines[0], answer)
+
+    def _halves(self, lines: list[bytes], deliver: Callable[[list[bytes]], int]) -> int:
+        half = len(lines) // 2
+        done = deliver(lines[:half])
+        return done if done < half else done + deliver(lines[half:])
+
+    def _cut(self, line: bytes, answer: Answer) -> int:
+        for part in SMALLER:
+            smaller = cut_line(self.signal, line, len(line) // part)
+            answer = self._send([smaller])
+            if answer.verdict != "too_large":
+                return ON[answer.verdict](self, [smaller], answer)
+        self._tally.count(self.signal, "too_large", 1)
+        return 1
+
+    def _reject(self, items: int, what: str) -> None:
+        self._tally.count(self.signal, "rejected", items)
+        self._said.once("rejected" + self.signal, REJECTED, self._place(), self.signal, what)
+
+    def _failing_name(self) -> str:
+        return "failing" + self.signal
+
+    def _place(self) -> str:
+        host, port = self.client.address()
+        return f"{host}:{port}"
+
+    def close(self) -> None:
+        self.client.close()
+
+
+def backoff(failures: int) -> float:
+    """Seconds until the next try: doubling, at random within it, so that many processes do not come at once."""
+    return min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(failures - 1, 10)) * random.uniform(0.5, 1.0)
+
+
+def cut_line(signal: str, line: bytes, size: int) -> bytes:
+    """The line with its item cut to about `size` bytes."""
+    at = line.rfind(TAIL_START)
+    if at < 0 or not line.startswith(HEAD[signal]):
+        return line
+    return HEAD[signal] + shrunk(orjson.loads(line[len(HEAD[signal]) : at]), size) + line[at:]
+
+
+ON: dict[str, Callable[[Courier, list[bytes], Answer], int]] = {
+    "accepted": Courier._accepted,
+    "later": Courier._failed,
+    "refused": Courier._failed,
+    "unsupported": Courier._not_taken,
+    "poison": Courier._poisoned,
+    "too_large": Courier._too_large,
+}

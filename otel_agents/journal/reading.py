@@ -1,0 +1,101 @@
+"""Whole lines out of segments, from an offset on, and lines joined into one OTLP/JSON request."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import orjson
+
+from otel_agents.journal.encode import HEAD, INNER, OUTER, TAIL_START
+from otel_agents.journal.files import Segment
+
+REQUEST_BYTES = 2**19  # half of a MiB: joined and compressed before the program could notice
+REQUEST_ITEMS = 2000
+LONGEST = 2**23  # what has no newline for so long was not written by us
+
+
+@dataclass(slots=True)
+class Line:
+    """One whole line of a segment and where it ends; `raw` is None where the line is only a fragment."""
+
+    segment: Segment
+    end: int
+    raw: bytes | None
+
+
+def lines_of(segment: Segment, fd: int, end: int) -> Iterator[Line]:
+    """The whole lines between what is acknowledged and `end`."""
+    offset = segment.offset
+    while offset < end and (chunk := whole_lines(fd, offset, end)):
+        for raw in chunk.split(b"\n")[:-1]:
+            offset += len(raw) + 1
+            yield Line(segment, offset, readable(segment.signal, raw))
+
+
+def whole_lines(fd: int, offset: int, end: int) -> bytes:
+    """A chunk that ends with a newline; empty while there is none yet."""
+    wanted = REQUEST_BYTES
+    while True:
+        chunk = os.pread(fd, min(wanted, end - offset), offset)
+        newline = chunk.rfind(b"\n")
+        if newline >= 0:
+            return chunk[: newline + 1]
+        if len(chunk) < wanted or wanted >= LONGEST:
+            return b""
+        wanted *= 2
+
+
+def readable(signal: str, raw: bytes) -> bytes | None:
+    """The line, or what is whole of it: a line that was glued to a fragment begins with its own head."""
+    head = HEAD[signal]
+    start = raw.rfind(head)  # in a string its quotes would be escaped
+    if start >= 0 and raw.endswith(b"]}") and raw.find(TAIL_START, start) > 0:
+        return raw[start:]
+    return raw if is_of_another_version(signal, raw) else None
+
+
+def is_of_another_version(signal: str, raw: bytes) -> bool:
+    if not (raw.startswith(OUTER[signal]) and raw.endswith(b"]}")):
+        return False
+    try:
+        return isinstance(orjson.loads(raw), dict)
+    except ValueError:
+        return False
+
+
+def batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
+    """Lines in the portions that a request may have: by bytes, then by count."""
+    batch: list[Line] = []
+    size = 0
+    for line in lines:
+        length = len(line.raw or b"")
+        if batch and (size + length > REQUEST_BYTES or len(batch) >= REQUEST_ITEMS):
+            yield batch
+            batch, size = [], 0
+        batch.append(line)
+        size += length
+    if batch:
+        yield batch
+
+
+def grouped(signal: str, lines: list[bytes]) -> dict[bytes, list[bytes]]:
+    """The items by their tail; a line of another shape stands whole under an empty tail."""
+    start, head = len(HEAD[signal]), HEAD[signal]
+    groups: dict[bytes, list[bytes]] = {}
+    for line in lines:
+        cut = line.rfind(TAIL_START) if line.startswith(head) else -1
+        tail, item = (line[cut:], line[start:cut]) if cut > 0 else (b"", line)
+        groups.setdefault(tail, []).append(item)
+    return groups
+
+
+def joined(signal: str, lines: list[bytes]) -> bytes:
+    """One request of all the lines, with each tail once."""
+    outer, inner = OUTER[signal], INNER[signal]
+    foreign = slice(len(outer), -2)
+    elements = [
+        b",".join(item[foreign] for item in items) if not tail else inner + b",".join(items) + tail[:-2] for tail, items in grouped(signal, lines).items()
+    ]
+    return outer + b",".join(elements) + b"]}"

@@ -1,0 +1,273 @@
+"""Read, join, send, acknowledge: what is in the journal goes to the endpoints, and an offset remembers what was taken.
+
+All of it runs on the one thread that calls `run_once`; only `flush` may come from another, at the process's end.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from otel_agents.journal.adopt import Adopter
+from otel_agents.journal.caps import Caps
+from otel_agents.journal.delivery import Courier
+from otel_agents.journal.files import OFFSETS, Segment
+from otel_agents.journal.reading import Line, batches, lines_of
+from otel_agents.journal.tally import Dropped, Offsets
+from otel_agents.journal.wire import connects
+
+if TYPE_CHECKING:
+    from otel_agents.journal.segments import Journal
+    from otel_agents.settings import Endpoint
+
+FLUSH_S = 2.5  # the longest that an exit waits for us
+CONNECT_S = 0.25  # how soon a connection must come for an exit to try at all
+
+
+class Shipper:
+    """Sends a journal to the endpoints of its signals (None: local, kept and never sent).
+
+    interval_s: how often `run_once` is meant to be called. suppress: a context in which our own requests are not traced.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        endpoints: Mapping[str, Endpoint | None],
+        *,
+        interval_s: float = 1.0,
+        dropped: Dropped | None = None,
+        suppress: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    ) -> None:
+        self.interval_s = interval_s
+        self._journal, self._endpoints, self._suppress = journal, dict(endpoints), suppress
+        if dropped is not None:
+            journal.tally.also(dropped)
+        self._begin()
+
+    def _begin(self) -> None:
+        journal = self._journal
+        self._lock = threading.Lock()
+        self._couriers = {
+            signal: Courier(signal, endpoint, journal.tally, journal.said) for signal, endpoint in self._endpoints.items() if endpoint is not None
+        }
+        self._offsets = Offsets(journal.folder / f"{journal.owner}{OFFSETS}")
+        self._adopter = Adopter(journal.folder, journal.owner)
+        self._caps = Caps(journal)
+        self._behind_since: dict[str, float] = {}
+
+    # the round
+
+    def run_once(self) -> None:
+        """One round: send what there is, adopt a little, keep the folder within bounds."""
+        with self._lock, self._suppress():
+            self._journal.write_aside()
+            for signal in self._endpoints:
+                self._ship_own(signal)
+            self._adopter.run(self._open_ways(), self._ship_dead)
+            if self._caps.is_due():
+                self._caps.enforce()
+            self._save()
+
+    def _open_ways(self) -> set[str]:
+        return {signal for signal, courier in self._couriers.items() if courier.is_due() and not courier.is_failing()}
+
+    def _ship_own(self, signal: str) -> bool:
+        """Send what this process has written; True when all of it is out (or nothing is to be sent)."""
+        courier = self._couriers.get(signal)
+        if courier is None:
+            self._keep_local(signal)
+            return True
+        if not courier.is_due():
+            return False
+        finished = all(self._ship_segment(segment, courier) for segment in self._journal.segments(signal))
+        self._note_lag(signal, finished)
+        return finished
+
+    def _keep_local(self, signal: str) -> None:
+        """What is sent nowhere need not stay locked once it is complete."""
+        for segment in self._journal.segments(signal):
+            if self._journal.is_complete(segment):
+                self._journal.let_go(segment)
+
+    def _ship_segment(self, segment: Segment, courier: Courier) -> bool:
+        if not self._journal.take(segment):
+            return True
+        try:
+            complete = self._journal.is_complete(segment)  # before its size is read: nothing comes behind it afterwards
+            with opened(segment) as fd:
+                end = os.fstat(fd).st_size
+                finished = self._ship(courier, lines_of(segment, fd, end), self._remember)
+            if finished and complete:
+                self._retire(segment, end)
+            return finished
+        except FileNotFoundError:  # the folder was removed under us; the journal will notice at its next write
+            return True
+        finally:
+            self._journal.put_back(segment)
+
+    def _ship(self, courier: Courier, lines: Iterator[Line], remember: Callable[[Segment], None]) -> bool:
+        for batch in batches(lines):
+            whole = [line for line in batch if line.raw is not None]
+            done = courier.deliver([line.raw for line in whole if line.raw is not None]) if whole else 0
+            finished = done == len(whole)
+            self._acknowledge(batch if finished else upto(batch, whole[done]), remember)
+            if not finished:
+                return False
+        return True
+
+    def _acknowledge(self, batch: list[Line], remember: Callable[[Segment], None]) -> None:
+        """Move the offsets behind the lines, and count the fragments among them."""
+        for line in batch:
+            line.segment.offset = line.end
+            if line.raw is None:
+                self._journal.tally.count(line.segment.signal, "torn", 1)
+        for segment in {id(line.segment): line.segment for line in batch}.values():
+            remember(segment)
+
+    def _remember(self, segment: Segment) -> None:
+        self._offsets.sent[segment.path.name] = segment.offset
+        self._save()
+
+    def _retire(self, segment: Segment, end: int) -> None:
+        if end > segment.offset and not segment.torn:
+            self._journal.tally.count(segment.signal, "torn", 1)
+        self._journal.retire(segment)
+        self._offsets.sent.pop(segment.path.name, None)
+
+    def _save(self) -> None:
+        self._offsets.dropped = self._journal.tally.all()
+        self._offsets.save()
+
+    # the dead
+
+    def _ship_dead(self, signal: str, segments: list[Segment]) -> bool:
+        courier = self._couriers[signal]
+        lines = chain.from_iterable(lines_of(segment, segment.fd, segment.size) for segment in segments)
+        if not self._ship(courier, lines, self._adopter.remember):
+            return False
+        for segment in segments:
+            self._journal.tally.count(signal, "torn", int(segment.offset < segment.size))
+            self._adopter.finish(segment)
+        return True
+
+    # the end
+
+    def flush(self, timeout_s: float = FLUSH_S) -> bool:
+        """Send what is left before an exit, if the endpoint has been well or answers at once; True when nothing is left. timeout_s: at most 2.5 s are used."""
+        deadline = time.monotonic() + min(timeout_s, FLUSH_S)
+        if not self._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            return False
+        try:
+            with self._suppress():
+                return self._flush(deadline)
+        finally:
+            self._lock.release()
+
+    def _flush(self, deadline: float) -> bool:
+        self._journal.write_aside()
+        ways = self._ways_out(deadline)
+        for courier in ways.values():
+            courier.deadline = deadline
+        try:
+            sent = [self._ship_own(signal) for signal in self._endpoints if signal in ways or signal not in self._couriers]
+            self._adopter.run(set(ways), self._ship_dead, seconds=deadline - time.monotonic())
+        finally:
+            for courier in ways.values():
+                courier.deadline = None
+        self._save()
+        return all(sent) and len(ways) == len(self._couriers)
+
+    def _ways_out(self, deadline: float) -> dict[str, Courier]:
+        """The couriers worth a try: their last send was fine, or a connection comes within 250 ms for all of them together."""
+        until = min(deadline, time.monotonic() + CONNECT_S)
+        answers: dict[tuple[str, int], bool] = {}
+        for courier in self._couriers.values():
+            address = courier.client.address()
+            if address not in answers and courier.last_success is None and not courier.is_failing():
+                answers[address] = connects(address, until - time.monotonic())
+        return {
+            signal: courier
+            for signal, courier in self._couriers.items()
+            if not courier.is_failing() and (courier.last_success is not None or answers[courier.client.address()])
+        }
+
+    def close(self) -> None:
+        """Let connections and locks go; segments that are sent get their other name, the rest waits for the next process."""
+        with suppress(RuntimeError):
+            self._lock.acquire(timeout=0.1)
+        self._adopter.close()
+        self._journal.write_aside()
+        self._journal.seal()
+        for signal in self._couriers:
+            for segment in self._journal.segments(signal):
+                if self._journal.is_complete(segment) and segment.offset >= segment.size:
+                    self._retire(segment, segment.size)
+        self._save()
+        self._journal.close()
+        self.disconnect()
+
+    def disconnect(self) -> None:
+        """Close the connections; the next round opens new ones."""
+        for courier in self._couriers.values():
+            courier.close()
+
+    def after_fork_in_child(self) -> None:
+        """Forget the parent's connections, offsets and locks; call it after the journal's own."""
+        self.disconnect()
+        self._adopter.close()
+        self._begin()
+
+    # what others ask
+
+    def _note_lag(self, signal: str, finished: bool) -> None:
+        if finished:
+            self._behind_since.pop(signal, None)
+        else:
+            self._behind_since.setdefault(signal, time.monotonic())
+
+    def lag_seconds(self) -> float:
+        """Seconds since the last moment at which everything of this process was out; 0 when it is."""
+        began = list(self._behind_since.values())
+        return time.monotonic() - min(began) if began else 0.0
+
+    def status(self) -> dict[str, Any]:
+        """For `doctor`: by signal, what waits, how the last sending went, and what was dropped and why."""
+        return {signal: self._status(signal) for signal in self._endpoints}
+
+    def _status(self, signal: str) -> dict[str, Any]:
+        courier = self._couriers.get(signal)
+        return {
+            "protocol": courier.protocol if courier else "local",
+            "pending_bytes": sum(self._pending(segment) for segment in self._journal.segments(signal)) if courier else 0,
+            "last_error": courier.last_error if courier else None,
+            "last_success": courier.last_success if courier else None,
+            "dropped": self._journal.tally.of(signal),
+        }
+
+    def _pending(self, segment: Segment) -> int:
+        with suppress(OSError):
+            return max(0, os.stat(segment.path).st_size - segment.offset)
+        return 0
+
+
+@contextmanager
+def opened(segment: Segment) -> Iterator[int]:
+    """A descriptor to read from: the kept one of a rotated segment, which outlives its name; a fresh one while it is written to."""
+    if segment.rotated_at is not None:
+        yield segment.fd
+        return
+    fd = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def upto(batch: list[Line], first_left: Line) -> list[Line]:
+    return batch[: batch.index(first_left)]

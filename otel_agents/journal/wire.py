@@ -1,0 +1,280 @@
+"""One request to an OTLP/HTTP endpoint, and what its answer means. Never says a header's value or a URL's user-info."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import os
+import socket
+import ssl
+import time
+from base64 import b64encode
+from contextlib import suppress
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import orjson
+
+from otel_agents.journal.protobuf import REJECTED, message, undecodable
+
+if TYPE_CHECKING:
+    from email.message import Message
+
+    from otel_agents.settings import Endpoint
+
+Verdict = Literal["accepted", "later", "refused", "unsupported", "too_large", "poison"]
+CONTENT = {"http/json": "application/json", "http/protobuf": "application/x-protobuf"}
+VERDICTS: dict[int, Verdict] = {400: "poison", 404: "unsupported", 408: "later", 413: "too_large", 415: "unsupported", 422: "poison", 429: "later"}
+ANSWER_BYTES = 2**16
+LONGEST_WAIT = 300.0  # seconds that a Retry-After may ask for
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a request: accepted, later (nothing is wrong with it), refused (the endpoint takes none of us), or what is wrong with the request."""
+
+    verdict: Verdict
+    what: str  # for people: closed words, never the server's
+    retry_after: float | None = None  # seconds
+    rejected: int = 0  # items that an accepted request lost
+
+
+class Http:
+    """A kept connection to one signal's URL. protocol: "http/json" or "http/protobuf"."""
+
+    def __init__(self, signal: str, endpoint: Endpoint, protocol: str) -> None:
+        self._signal, self._endpoint, self.protocol = signal, endpoint, protocol
+        self._url = urlsplit(endpoint.url)
+        self._proxy = proxy_of(self._url)
+        self._connection: http.client.HTTPConnection | None = None
+        self._socket_is: tuple[int, int] | None = None
+
+    def address(self) -> tuple[str, int]:
+        """Host and port that a connection goes to first."""
+        return address_of(self._proxy or self._url)
+
+    def post(self, body: bytes, timeout: float) -> Answer:
+        """Send one request; every way in which it can end is an Answer. timeout: seconds for all of it."""
+        deadline = time.monotonic() + timeout
+        if self._endpoint.compression == "gzip":
+            body = gzip.compress(body, 1, mtime=0)
+        reused = self._connection is not None
+        try:
+            return self._exchange(body, deadline)
+        except (http.client.RemoteDisconnected, ConnectionError) as error:
+            self.close()
+            if not reused:  # a kept connection may have been closed long ago; a new one was closed in our face
+                return Answer("later", worded(error))
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self.close()
+            return Answer("later", worded(error))
+        return self._post_anew(body, deadline)
+
+    def _post_anew(self, body: bytes, deadline: float) -> Answer:
+        try:
+            return self._exchange(body, deadline)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self.close()
+            return Answer("later", worded(error))
+
+    def _exchange(self, body: bytes, deadline: float) -> Answer:
+        connection = self._connected(deadline)
+        try:
+            connection.request("POST", self._target(), body, self._headers())
+        except (BrokenPipeError, ConnectionResetError):  # it may have answered before it had read everything (413)
+            if connection.sock is None:
+                raise
+        sock = connection.sock  # the connection forgets it when the server wants to close
+        set_timeout(sock, deadline)
+        response = connection.getresponse()
+        content = read(response, sock, deadline)
+        answer = judged(self._signal, response.status, response.headers, content)
+        if response.will_close or not response.isclosed():
+            self.close()
+        return answer
+
+    def _connected(self, deadline: float) -> http.client.HTTPConnection:
+        if self._connection is not None and not self._is_our_socket():
+            self._disown()
+        if self._connection is None:
+            self._connection = self._new_connection(max(0.001, deadline - time.monotonic()))
+            self._connection.connect()
+            self._socket_is = identity(self._connection.sock.fileno())
+        set_timeout(self._connection.sock, deadline)
+        return self._connection
+
+    def _new_connection(self, timeout: float) -> http.client.HTTPConnection:
+        host, port = self.address()
+        if self._url.scheme != "https":
+            return http.client.HTTPConnection(host, port, timeout=timeout)
+        connection = http.client.HTTPSConnection(host, port, timeout=timeout, context=tls(self._endpoint))
+        if self._proxy:
+            connection.set_tunnel(*address_of(self._url), headers=authorization("Proxy-Authorization", self._proxy))
+        return connection
+
+    def _target(self) -> str:
+        path = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
+        host, port = address_of(self._url)
+        return f"http://{bracketed(host)}:{port}{path}" if self._proxy and self._url.scheme != "https" else path
+
+    def _headers(self) -> dict[str, str]:
+        headers = {
+            "Content-Type": CONTENT[self.protocol],
+            "Accept": CONTENT[self.protocol],
+            "User-Agent": "otel-agents",
+            **authorization("Authorization", self._url),
+        }
+        if self._proxy and self._url.scheme != "https":
+            headers |= authorization("Proxy-Authorization", self._proxy)
+        if self._endpoint.compression == "gzip":
+            headers["Content-Encoding"] = "gzip"
+        return {**headers, **self._endpoint.headers}
+
+    def _is_our_socket(self) -> bool:
+        """Whether the descriptor still is our connection: a daemon closes what it does not know, and its number is used again."""
+        sock = self._connection.sock if self._connection is not None else None
+        return sock is None or identity(sock.fileno()) == self._socket_is
+
+    def _disown(self) -> None:
+        if self._connection is not None and self._connection.sock is not None:
+            self._connection.sock.detach()
+        self._connection = None
+
+    def close(self) -> None:
+        if self._connection is not None:
+            if not self._is_our_socket():
+                self._disown()
+                return
+            with suppress(OSError):
+                self._connection.close()
+        self._connection = None
+
+
+def judged(signal: str, status: int, headers: Message, content: bytes) -> Answer:
+    """What an HTTP answer means for the request (OTLP/HTTP, "Response")."""
+    if 200 <= status < 300:
+        return success(signal, headers.get("Content-Type") or "", content)
+    if status in VERDICTS or status >= 500:
+        return Answer(VERDICTS.get(status, "later"), f"HTTP {status}", retry_after(headers.get("Retry-After")))
+    return Answer("refused", f"HTTP {status}" + (", a redirect, which is not followed" if 300 <= status < 400 else ""))
+
+
+def success(signal: str, kind: str, content: bytes) -> Answer:
+    if "html" in kind.lower() or content.lstrip()[:1] == b"<":
+        return Answer("refused", "a web page instead of an OTLP answer")
+    return Answer("accepted", "", rejected=rejected_items(signal, kind, content))
+
+
+def rejected_items(signal: str, kind: str, content: bytes) -> int:
+    """How many items a partial success says it lost."""
+    name = REJECTED[signal]
+    try:
+        if "protobuf" in kind:
+            answer = message(signal, "Response")
+            answer.ParseFromString(content)
+            return max(0, int(getattr(answer.partial_success, name)))
+        partial = orjson.loads(content).get("partialSuccess") or {}
+        return max(0, int(partial.get("".join(part if not at else part.title() for at, part in enumerate(name.split("_"))), 0)))
+    except (ValueError, TypeError, AttributeError, undecodable()):  # an empty or foreign body says nothing of a loss
+        return 0
+
+
+def retry_after(given: str | None) -> float | None:
+    """Seconds that a Retry-After asks for, in either form."""
+    if not given:
+        return None
+    try:
+        seconds = float(given) if given.strip().isdigit() else parsedate_to_datetime(given).timestamp() - time.time()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(0.0, seconds), LONGEST_WAIT)
+
+
+def worded(error: Exception) -> str:
+    """A failed exchange in closed words."""
+    return next((words for kind, words in FAILURES if isinstance(error, kind)), f"connection failed ({type(error).__name__})")
+
+
+FAILURES: tuple[tuple[type[Exception], str], ...] = (
+    (ConnectionRefusedError, "connection refused"),
+    (TimeoutError, "no answer in time"),
+    (ssl.SSLCertVerificationError, "the certificate is not trusted"),
+    (ssl.SSLError, "TLS failed"),
+    (socket.gaierror, "the host name is not known"),
+    (ConnectionError, "connection cut"),
+    (http.client.HTTPException, "no HTTP answer"),
+    (FileNotFoundError, "a certificate or key file is missing"),
+)
+
+
+def identity(fd: int) -> tuple[int, int] | None:
+    try:
+        status = os.fstat(fd)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def set_timeout(sock: socket.socket | None, deadline: float) -> None:
+    """Let the next step on the socket last no longer than what is left of the whole."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    if sock is not None:
+        sock.settimeout(left)
+
+
+def read(response: http.client.HTTPResponse, sock: socket.socket, deadline: float) -> bytes:
+    """The start of the body, however slowly it comes, within the deadline."""
+    content = b""
+    while len(content) < ANSWER_BYTES:
+        set_timeout(sock, deadline)
+        part = response.read1(ANSWER_BYTES)
+        if not part:
+            break
+        content += part
+    return content
+
+
+def proxy_of(url: SplitResult) -> SplitResult | None:
+    """The proxy that the environment names for the URL."""
+    from urllib.request import getproxies, proxy_bypass
+
+    given = getproxies().get(url.scheme)
+    if not given or proxy_bypass(url.hostname or ""):
+        return None
+    return urlsplit(given if "://" in given else f"http://{given}")
+
+
+def address_of(url: SplitResult) -> tuple[str, int]:
+    return url.hostname or "localhost", url.port or (443 if url.scheme == "https" else 80)
+
+
+def bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def authorization(header: str, url: SplitResult) -> dict[str, str]:
+    """The URL's user-info as the header that carries it."""
+    if url.username is None:
+        return {}
+    given = f"{unquote(url.username)}:{unquote(url.password or '')}"
+    return {header: f"Basic {b64encode(given.encode()).decode()}"}
+
+
+def tls(endpoint: Endpoint) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=endpoint.certificate or None)
+    if endpoint.client_certificate:
+        context.load_cert_chain(endpoint.client_certificate, endpoint.client_key or None)
+    return context
+
+
+def connects(address: tuple[str, int], timeout: float) -> bool:
+    """Whether a TCP connection comes within the time (seconds)."""
+    try:
+        socket.create_connection(address, max(0.001, timeout)).close()
+    except OSError:
+        return False
+    return True
