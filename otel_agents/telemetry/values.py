@@ -1,0 +1,342 @@
+"""Any value a program can hold → plain data for telemetry, without ever running the value's own code.
+
+Exact built-in types are read, dataclasses and pydantic models through what they really store (slots.py); anything else is named by its type.
+"""
+
+from __future__ import annotations
+
+import builtins
+import json
+import re
+import sys
+from base64 import b64encode
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable
+from enum import Enum
+from types import FunctionType
+from typing import Any, ClassVar, Protocol, TypeAlias
+
+import orjson
+
+from otel_agents.telemetry.slots import (
+    FIELD_TYPES,
+    LONGEST_NAME,
+    exact,
+    fields,
+    head,
+    is_any,
+    is_class,
+    is_original,
+    loaded,
+    mro,
+    namespace,
+    own_dict,
+    own_items,
+    short,
+    stored,
+    type_name,
+    well_formed,
+)
+
+LIMIT = 65536
+DEEPEST = 16  # the official OTLP parser's recursion limit is met at 50 messages, three for each level
+NODE = 32  # characters of the limit that buy one element: 2,048 elements take 1 to 3 ms
+OBJECT = 12  # elements that one dataclass or model costs, which take longer to read
+MARGIN = 8192  # of a cut text's window this much is thrown away: a credential that the window cut in two was not recognised
+DIGITS = 1024  # bits of the largest integer that is written out in decimal
+
+Plain: TypeAlias = "str | bool | int | float | bytes | list[Any] | dict[str, Any] | None"
+Pairs: TypeAlias = "list[tuple[Any, Any]]"
+
+
+class Redact(Protocol):
+    """Makes a text fit to be written; `name` is the key or field it stands under, if any."""
+
+    def __call__(self, text: str, name: str = "", /) -> str: ...
+
+
+def plain(value: object, limit: int = LIMIT, redact: Redact | None = None) -> Plain:
+    """The value as built-in types, about `limit` characters of it at most; strings are redacted before they are cut. Never raises.
+
+    What does not fit is cut where it is least missed, and says so: `… 999,900 more`, `… [cut, 52,428,800 characters]`.
+    """
+    return within(limit, redact, Reader, value)[0]  # type: ignore[no-any-return]  # made of plain data only
+
+
+def as_json(value: object, limit: int = LIMIT, redact: Redact | None = None) -> str:
+    """The value as JSON text that always parses, at most `limit` characters (64 at least); bytes are base64, NaN and infinities quoted words."""
+    budget = limit = max(limit, 64)
+    while budget > 0:
+        text = dumps(*within(budget, redact, JsonReader, value))
+        if len(text) <= limit:
+            return text
+        budget = min(budget * limit // len(text), budget - 1) * 15 // 16  # escapes and notes made it longer: read less
+    return '"…"'
+
+
+def message_of(error: BaseException, limit: int = LIMIT, redact: Redact | None = None) -> str:
+    """The exception's message where a built-in `__str__` makes it from built-in values; its type's name otherwise."""
+    owner = next(kind for kind in mro(type(error)) if "__str__" in namespace(kind))
+    if type(owner) is not type or owner not in EXCEPTIONS or not all(is_short(part, limit) for part in parts(error, owner)):
+        only = ARGS(error)[0] if owner is BaseException and len(ARGS(error)) == 1 else None
+        return Reader(limit, redact).text(only) if type(only) is str else type_name(error)
+    return Reader(limit, redact).text(owner.__str__(error))
+
+
+class Reader:
+    """One value being read: how many characters and elements are left, what we are inside of."""
+
+    __slots__ = ("big", "fair", "inside", "left", "nodes", "redact", "unfair")
+
+    def __init__(self, limit: int, redact: Redact | None, *, fair: bool = False) -> None:
+        self.left, self.big, self.nodes, self.redact, self.fair, self.unfair = limit, limit // 8, limit // NODE + 1, redact, fair, False
+        self.inside: list[int] = []
+
+    def read(self, value: Any, name: str = "") -> Any:
+        kind = exact(value)
+        self.left -= 2
+        if kind is str:
+            return self.text(value, name)
+        if kind in self.scalars:
+            return self.scalars[kind](self, value, name)
+        return self.container(value, name) if kind in CONTAINERS else self.other(value, name)
+
+    def text(self, value: str, name: str = "") -> str:
+        if len(value) <= self.left:
+            self.left -= len(value)
+            return well_formed(self.redact(value, name) if self.redact else value)
+        keep, self.left, self.unfair = max(self.left, 0), 0, self.unfair or len(value) > self.big
+        kept = value[:keep] if self.redact is None else self.redact(value[: keep + MARGIN], name)
+        end = keep if self.redact is None or len(value) <= keep + MARGIN else max(0, min(keep, len(kept) - MARGIN))
+        return f"{well_formed(kept[:end])}… [cut, {len(value):,} characters]"
+
+    def whole(self, value: int, name: str) -> int | str:
+        self.left -= 6
+        bits = value.bit_length()
+        if bits < 64:  # what the wire has
+            return value
+        return str(value) if bits <= DIGITS else f"<int, {bits:,} bits>"
+
+    def number(self, value: float, name: str) -> float | str:
+        self.left -= 6
+        return value
+
+    def blob(self, value: bytes | bytearray, name: str) -> bytes | str:
+        if len(value) > self.left:
+            return f"<{len(value):,} bytes>"
+        self.left -= len(value)
+        return bytes(value) if self.redact is None else redacted_bytes(bytes(value), name, self.redact)
+
+    def container(self, value: Any, name: str) -> Any:
+        if len(self.inside) >= DEEPEST or id(value) in self.inside:
+            return f"<{type_name(value)}, {'a cycle' if id(value) in self.inside else f'deeper than {DEEPEST}'}>"
+        self.inside.append(id(value))
+        self.nodes -= 1
+        read = self.entries(head(dict.items(value), self.nodes + 1), len(value)) if type(value) in MAPPINGS else self.elements(value, name)
+        self.inside.pop()
+        return read
+
+    def elements(self, value: Any, name: str) -> list[Any]:
+        read: list[Any] = []
+        total = len(value)
+        for item in head(value, self.nodes + 1):
+            if self.spent():
+                break
+            read.append(self.share(item, name, total - len(read) - 1))
+        return read if len(read) >= total else [*read, self.more(total - len(read))]
+
+    def entries(self, pairs: Pairs, total: int) -> dict[str, Any]:
+        read: dict[str, Any] = {}
+        for key, item in pairs:
+            if self.spent():
+                break
+            name = self.key(key)
+            read[name if name not in read else f"{name} #{len(read)}"] = self.share(item, name, total - len(read) - 1)
+        return read if len(read) >= total else {**read, "…": self.more(total - len(read))}
+
+    def share(self, item: Any, name: str, following: int) -> Any:
+        """Read one element; once it is known that not everything fits, a big one leaves half of what is left to those after it."""
+        chars, nodes = (self.left // 2, self.nodes // 2) if self.fair and following else (0, 0)
+        self.left, self.nodes = self.left - chars, self.nodes - nodes
+        read = self.read(item, name)
+        self.left, self.nodes = self.left + chars, self.nodes + nodes
+        return read
+
+    def spent(self) -> bool:
+        self.nodes -= 1
+        return self.nodes < 0 or self.left <= 0
+
+    def more(self, count: int) -> str:
+        self.unfair = self.unfair or len(self.inside) > 1
+        return f"… {count:,} more"
+
+    def key(self, key: Any) -> str:
+        kind = exact(key)
+        if kind is str:
+            return self.text(key)
+        if kind in KEYS:
+            return KEYS[kind](key)
+        inner = JsonReader(LONGEST_NAME, self.redact)
+        inner.inside = self.inside
+        read = inner.read(key)
+        text = read if type(read) is str else dumps(read, LONGEST_NAME)
+        self.left -= len(text)
+        return text
+
+    def other(self, value: Any, name: str) -> Any:
+        kind, self.nodes = type(value), self.nodes - OBJECT
+        ancestors, late = mro(kind), LATE.get(type_name(kind))
+        if late is not None and is_original(kind):
+            return self.late(late, value, name)
+        declared = fields(ancestors)
+        if declared is None and is_any(Enum, ancestors):
+            held = stored(value, "_value_")
+            return self.read(held, name) if exact(held) in HARMLESS else self.text(named(value))
+        if declared is None or id(value) in self.inside or len(self.inside) >= DEEPEST:
+            return self.text(named(value))
+        return self.model(value, declared)
+
+    def model(self, value: Any, declared: dict[str, Any]) -> dict[str, Any]:
+        """The fields that a dataclass or pydantic model stores, but not those declared `repr=False`: that is how secrets are declared."""
+        own = own_dict(value)
+        kinds = [kind for kind in map(loaded, FIELD_TYPES) if kind]
+        shown = (name for name, field in declared.items() if not is_any(type(field), kinds) or field.repr is not False)
+        held = ((name, own[name] if name in own else stored(value, name, UNSET)) for name in shown)
+        extra = stored(value, "__pydantic_extra__")
+        pairs = [pair for pair in held if pair[1] is not UNSET] + own_items(extra)
+        self.inside.append(id(value))
+        read = self.entries(pairs, len(pairs))
+        self.inside.pop()
+        return read
+
+    def late(self, reader: Callable[[Any], Any], value: Any, name: str) -> Any:
+        try:
+            read = reader(value)
+        except TORN:
+            read = None
+        if read is None:
+            return self.text(named(value))
+        return self.text(read, name) if type(read) is str else self.container(read, name)
+
+    scalars: ClassVar[dict[type, Callable[[Any, Any, str], Any]]] = {
+        type(None): lambda reader, value, name: value,
+        bool: lambda reader, value, name: value,
+        float: number,
+        int: whole,
+        bytes: blob,
+        bytearray: blob,
+    }
+
+
+class JsonReader(Reader):
+    """The same for JSON text, which has no bytes, no NaN and no infinities."""
+
+    __slots__ = ()
+
+    def text(self, value: str, name: str = "") -> str:
+        read = super().text(value, name)
+        if len(read) < LIMIT // NODE or 2 * len(CONTROL.sub("", read)) > len(read):
+            return read
+        return f"<str, {len(value):,} characters, mostly unprintable>"  # JSON would make six of each
+
+    def quoted(self, value: float, name: str) -> float | str:
+        self.left -= 6
+        return value if value - value == 0 else NOT_FINITE.get(value, "NaN")
+
+    def base64(self, value: bytes | bytearray, name: str) -> str:
+        read = self.blob(value, name)
+        return read if isinstance(read, str) else b64encode(read).decode()
+
+    scalars: ClassVar[dict[type, Callable[[Any, Any, str], Any]]] = {**Reader.scalars, float: quoted, bytes: base64, bytearray: base64}
+
+
+def within(limit: int, redact: Redact | None, reader: type[Reader], value: object) -> tuple[Any, int]:
+    """The value as read and its size. Read greedily; if not everything fits, again with shares, so that one big element does not hide all after it."""
+    try:
+        first = reader(limit, redact)
+        read = first.read(value)
+        if not first.unfair or isinstance(read, str):
+            return read, limit - first.left
+        del read
+        return reader(limit, redact, fair=True).read(value), limit
+    except (RecursionError, MemoryError):  # the program stands at its own limit
+        return "<not read>", 0
+
+
+def dumps(read: Any, size: int) -> str:
+    """JSON text; for large ones by the slower library: orjson reserves sixteen times the size."""
+    return orjson.dumps(read).decode() if size <= LIMIT // 4 else json.dumps(read, ensure_ascii=False, separators=(",", ":"))
+
+
+def redacted_bytes(value: bytes, name: str, redact: Redact) -> bytes:
+    """Bytes are redacted like text: their base64 hides a key from nobody."""
+    text = value.decode("latin-1")  # byte for byte, whatever they are; credentials are ASCII
+    seen = redact(text, name)
+    return value if seen == text else seen.encode("latin-1", "replace")
+
+
+def named(value: object) -> str:
+    """What stands for a value that is not read: `<module.Class>`, `<class module.Class>`, `<function name>`."""
+    if type(value) is FunctionType:
+        return f"<function {short(FUNCTION_NAME(value))}>"
+    return f"<class {type_name(value)}>" if is_class(value) else f"<{type_name(type(value))}>"
+
+
+def moment(value: Any) -> str:
+    """ISO 8601; with its zone only where that is the standard library's own."""
+    zone = type(value.tzinfo)
+    known = type_name(zone) in ("NoneType", "datetime.timezone", "zoneinfo.ZoneInfo") and (zone is type(None) or is_original(zone))
+    return str((value if known else value.replace(tzinfo=None)).isoformat())
+
+
+def path(value: Any) -> str | None:
+    """A path made of exact strings; others would bring their own methods."""
+    segments = stored(value, "_raw_paths") or stored(value, "_parts") or []
+    return str(value) if all(type(each) is str for each in segments) and sum(map(len, segments)) <= LIMIT // NODE else None
+
+
+def parts(error: BaseException, owner: type) -> list[Any]:
+    """Everything that a built-in exception's `__str__` looks at."""
+    try:
+        return [*(() if owner in OWN_TEXT else ARGS(error)), *(namespace(owner)[member].__get__(error) for member in SHOWN.get(owner, ()))]
+    except TORN:  # made without its __init__
+        return [error]
+
+
+def is_short(part: Any, limit: int) -> bool:
+    kind = exact(part)
+    return kind in HARMLESS and (part.bit_length() <= DIGITS if kind is int else kind not in (str, bytes) or len(part) <= limit)
+
+
+FUNCTION_NAME: Callable[[object], str] = FunctionType.__dict__["__qualname__"].__get__
+ARGS: Callable[[BaseException], tuple[Any, ...]] = BaseException.__dict__["args"].__get__
+
+TORN = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)  # what a reader of the standard library's types meets
+UNSET = object()
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]+")
+NOT_FINITE = {float("inf"): "Infinity", float("-inf"): "-Infinity"}
+HARMLESS = frozenset({str, bool, int, float, bytes, type(None)})
+MAPPINGS = frozenset({dict, OrderedDict, defaultdict, Counter})
+CONTAINERS = frozenset({list, tuple, set, frozenset, deque}) | MAPPINGS
+KEYS: dict[type, Callable[[Any], str]] = {bool: repr, type(None): repr, float: repr, int: lambda key: str(key) if key.bit_length() <= DIGITS else "<int>"}
+LATE: dict[str, Callable[[Any], Any]] = {
+    "datetime.datetime": moment,
+    "datetime.time": moment,
+    "datetime.date": lambda value: value.isoformat(),
+    "datetime.timedelta": str,
+    "decimal.Decimal": lambda value: str(value) if sys.getsizeof(value) <= LIMIT // NODE else None,
+    "uuid.UUID": lambda value: str(value) if type(stored(value, "int")) is int else None,
+    "range": lambda value: list(value) if len(value) <= LIMIT // NODE else str(value),
+    **{f"{module}.{kind}Path": path for module in ("pathlib", "pathlib._local") for kind in ("Posix", "PurePosix", "Windows", "PureWindows")},
+}
+EXCEPTIONS = frozenset(kind for kind in vars(builtins).values() if isinstance(kind, type) and issubclass(kind, BaseException))
+OWN_TEXT = frozenset({SyntaxError, BaseExceptionGroup})  # whose text is made of members alone
+SHOWN: dict[type, tuple[str, ...]] = {
+    OSError: ("errno", "strerror", "filename", "filename2"),
+    ImportError: ("msg",),
+    SyntaxError: ("msg", "filename", "lineno"),
+    UnicodeDecodeError: ("encoding", "object", "start", "end", "reason"),
+    UnicodeEncodeError: ("encoding", "object", "start", "end", "reason"),
+    UnicodeTranslateError: ("object", "start", "end", "reason"),
+    BaseExceptionGroup: ("message",),
+}
