@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from otel_agents.instrumentors.reading import field, items, text, whole
+from otel_agents.instrumentors.reading import field, fields, items, text, whole
 
 HEAD = ("id", "model", "service_tier", "system_fingerprint")
 PIECES = ("content", "refusal", "reasoning_content", "text")
@@ -20,15 +21,20 @@ class ChatChunks:
         self._expected = choices
 
     def add(self, chunk: Any) -> None:
+        told = fields(chunk)
         for name in HEAD:
-            value = field(chunk, name)
-            if value:
-                self._head[name] = value
-        counts = field(chunk, "usage")
-        if counts is not None:
-            self._usage = counts
-        for choice in items(field(chunk, "choices")):
-            self._choices.setdefault(whole(field(choice, "index")) or 0, _Choice()).add(choice)
+            if told.get(name):
+                self._head[name] = told[name]
+        if told.get("usage") is not None:
+            self._usage = told["usage"]
+        for choice in items(told.get("choices")):
+            self._add(fields(choice))
+
+    def _add(self, choice: Mapping[str, Any]) -> None:
+        index = whole(choice.get("index")) or 0
+        if index not in self._choices:
+            self._choices[index] = _Choice()
+        self._choices[index].add(choice)
 
     def response(self) -> dict[str, Any]:
         choices = self._choices or dict.fromkeys(range(self._expected), _Choice())
@@ -41,17 +47,16 @@ class _Choice:
         self.pieces: dict[str, list[str]] = {}
         self.calls: dict[int, _Call] = {}
 
-    def add(self, choice: Any) -> None:
-        self.finish_reason = text(field(choice, "finish_reason")) or self.finish_reason
-        delta = field(choice, "delta")
+    def add(self, choice: Mapping[str, Any]) -> None:
+        self.finish_reason = text(choice.get("finish_reason")) or self.finish_reason
+        delta = fields(choice["delta"]) if choice.get("delta") is not None else choice
         for name in PIECES:
-            piece = field(choice if delta is None else delta, name)
-            if type(piece) is str and piece:
-                self.pieces.setdefault(name, []).append(piece)
-        for call in items(field(delta, "tool_calls")):
+            if text(delta.get(name)):
+                self.pieces.setdefault(name, []).append(delta[name])
+        for call in items(delta.get("tool_calls")):
             self.calls.setdefault(whole(field(call, "index")) or 0, _Call()).add(call)
-        if (older := field(delta, "function_call")) is not None:
-            self.calls.setdefault(0, _Call()).add({"function": older})
+        if delta.get("function_call") is not None:
+            self.calls.setdefault(0, _Call()).add({"function": delta["function_call"]})
 
     def folded(self) -> dict[str, Any]:
         said = {name: "".join(pieces) for name, pieces in self.pieces.items()}

@@ -183,7 +183,7 @@ def signature(api: Api, *, routed: bool) -> Signature:
 
 def reading(api: Api, called: Signature, streams: str) -> Reading:
     """How one function is read; `streams` is the protocol of what it streams."""
-    protocol = {"stream": "__next__", "async_stream": "__anext__"}[streams]
+    protocol, fold = {"stream": "__next__", "async_stream": "__anext__"}[streams], api.chunks
 
     def request(call: Call) -> dict[str, Any]:
         values = called.values(call)
@@ -195,7 +195,7 @@ def reading(api: Api, called: Signature, streams: str) -> Reading:
         response=api.response,
         input=lambda call: api.input(called.values(call)),
         output=api.output,
-        chunks=(lambda call: api.chunks()) if api.chunks else None,
+        chunks=(lambda call: fold()) if fold else None,
         shape=lambda call, result: streams if hasattr(type(result), protocol) else "value",
     )
 

@@ -52,11 +52,12 @@ class ImportHooks:
         execute = loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
-            if module.__name__ != name:  # one loader may serve many modules (zipimport)
-                return execute(module)
-            vars(loader).pop("exec_module", None)
+            ours = module.__name__ == name  # one loader may serve many modules (zipimport)
+            if ours:
+                vars(loader).pop("exec_module", None)
             execute(module)
-            self.imported(name)
+            if ours:
+                self.imported(name)
 
         if hasattr(loader, "__dict__") and not isinstance(loader, type):
             loader.exec_module = exec_module
@@ -118,19 +119,22 @@ class Patches:
     def rebind(self) -> None:
         """Give every name that is bound to a replaced function the replacement; names of the program's own modules are only noted as missed."""
         moved, self._moved = self._moved, {}
-        for module_name, namespace in _namespaces() if moved else ():
-            inside = module_name == self._package or module_name.startswith(self._package + ".")
-            if inside or self._was_imported:
-                for name, value in list(namespace.items()):
-                    patch = moved.get(id(value))
-                    if patch is not None and value is patch.original:
-                        self._rename(module_name, namespace, name, patch, inside=inside)
+        originals = {key: patch.original for key, patch in moved.items()}
+        for module, name, value in _bound(originals, "" if self._was_imported else self._package):
+            if _is_inside(module, self._package):
+                self._ledger.append(Patch(sys.modules[module], name, value, moved[id(value)].replacement))
+                setattr(sys.modules[module], name, moved[id(value)].replacement)
+            else:
+                self.missed.append(f"{module}.{name}")
 
     def undo(self) -> None:
-        """Put every original back, but where somebody else has replaced ours since."""
+        """Put every original back, but where somebody else has replaced ours since; names the library has bound to ours meanwhile follow."""
         for patch in reversed(self._ledger):
             if vars(patch.owner).get(patch.name) is patch.replacement:
                 delattr(patch.owner, patch.name) if patch.original is ABSENT else setattr(patch.owner, patch.name, patch.original)
+        moved = {id(patch.replacement): patch for patch in self._ledger if isinstance(patch.owner, ModuleType)}
+        for module, name, value in _bound({key: patch.replacement for key, patch in moved.items()}, self._package):
+            setattr(sys.modules[module], name, moved[id(value)].original)
         self._ledger.clear()
 
     def _put(self, module: ModuleType, path: str, target: str, change: Callable[[Any], Any]) -> None:
@@ -153,18 +157,19 @@ class Patches:
         if isinstance(owner, ModuleType):
             self._moved[id(original)] = patch
 
-    def _rename(self, module_name: str, namespace: dict[str, Any], name: str, patch: Patch, *, inside: bool) -> None:
-        if not inside:
-            self.missed.append(f"{module_name}.{name}")
-            return
-        namespace[name] = patch.replacement
-        self._ledger.append(Patch(sys.modules[module_name], name, patch.original, patch.replacement))
+
+def _bound(wanted: dict[int, Any], package: str) -> Iterator[tuple[str, str, Any]]:
+    """Every module-level name, of one package or of all (""), that is bound to a wanted object."""
+    for module_name, module in list(sys.modules.items()) if wanted else ():
+        if isinstance(module, ModuleType) and _is_inside(module_name, package):
+            namespace = object.__getattribute__(module, "__dict__")  # never wakes a lazy module
+            for name, value in list(namespace.items()):
+                if id(value) in wanted and value is wanted[id(value)]:
+                    yield module_name, name, value
 
 
-def _namespaces() -> Iterator[tuple[str, dict[str, Any]]]:
-    for name, module in list(sys.modules.items()):
-        if isinstance(module, ModuleType):
-            yield name, object.__getattribute__(module, "__dict__")  # never wakes a lazy module
+def _is_inside(module: str, package: str) -> bool:
+    return not package or module == package or module.startswith(package + ".")
 
 
 def _raw(owner: Any, name: str) -> Any:

@@ -1,14 +1,20 @@
-"""How values of a call are looked at: plain dicts and the library's own objects are read, anything else is left alone, so that no code of the program runs."""
+"""How values of a call are looked at: plain dicts and the library's own objects are read, anything else is left alone.
+
+No code of the program's runs: of an object whose class the program derived from the library's, only what it holds is seen.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
-LIBRARIES = frozenset({"openai", "litellm"})
+from otel_agents.telemetry.slots import module_of, mro, stored
 
+LIBRARIES = ("openai.", "litellm.")
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 Parameters = tuple[tuple[str, str, Callable[[Any], Any]], ...]
 
 
@@ -16,7 +22,20 @@ def field(value: Any, name: str) -> Any:
     """One field of a plain dict or of a library's object; None where there is none, and of every other value."""
     if type(value) is dict:
         return value.get(name)
-    return getattr(value, name, None) if _is_of_a_library(type(value)) else None
+    kind = type(value)
+    if module_of(kind).startswith(LIBRARIES):
+        return getattr(value, name, None)
+    return stored(value, name) if any(module_of(ancestor).startswith(LIBRARIES) for ancestor in mro(kind)) else None
+
+
+def fields(value: Any) -> Mapping[str, Any]:
+    """All fields of a plain dict or of a library's model at once: a stream is read chunk by chunk."""
+    if type(value) is dict:
+        return value
+    if not module_of(type(value)).startswith(LIBRARIES):
+        return NOTHING
+    extra = getattr(value, "__pydantic_extra__", None)
+    return {**vars(value), **extra} if extra else vars(value)
 
 
 def at(value: Any, *names: str) -> Any:
@@ -65,8 +84,3 @@ def parsed(value: Any) -> Any:
         return json.loads(value)
     except (ValueError, RecursionError):
         return value
-
-
-@lru_cache(maxsize=1024)
-def _is_of_a_library(kind: type) -> bool:
-    return any(ancestor.__module__.partition(".")[0] in LIBRARIES for ancestor in kind.__mro__)
