@@ -1,0 +1,66 @@
+"""List what ran, the newest first: agents, durations, tokens, cost, errors."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from otel_agents.analysis.traces import Summary
+from otel_agents.cli import reading, screen
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+SHOWN = 20
+RUN = "invoke_agent "  # the agent’s own name is enough
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    reading.add_journal(parser)
+    reading.add_filters(parser)
+    parser.add_argument("--errors", action="store_true", help="only traces in which something failed or died")
+    parser.add_argument("--limit", type=int, metavar="N", help=f"at most so many (default: {SHOWN}; with --json all)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the list; 1 when there is nothing to list."""
+    search, wanted = reading.search_of(options), reading.wanted_of(options)
+    found = [one.summary for one in search.newest(wanted, limit_of(options))]
+    if options.json:
+        screen.print_json([screen.as_json(one) for one in found])
+    if not found:
+        reading.say_empty(search.folder, wanted)
+        return 1
+    if not options.json:
+        show(found)
+    reading.say_skipped(search.folder)
+    return 0
+
+
+def limit_of(options: argparse.Namespace) -> int | None:
+    return SHOWN if options.limit is None and not options.json else options.limit
+
+
+def show(found: list[Summary]) -> None:
+    console = screen.console()
+    wide = console.width >= screen.WIDE
+    columns = ("TIME", "TRACE", "NAME", *(("AGENT", "CONVERSATION") if wide else ()), "TOOK", "SPANS", "TOKENS", "COST", "OUTCOME")
+    rows = [cells(one, wide=wide) for one in found]
+    screen.print_table(console, columns, rows, right=("TOOK", "SPANS", "TOKENS", "COST"), flexible="NAME")
+
+
+def cells(found: Summary, *, wide: bool) -> list[str | Text]:
+    from rich.text import Text
+
+    outcome = screen.outcome(found) if wide else screen.short_outcome(found)
+    return [
+        Text(screen.clock(found.start), "dim"),
+        screen.short(found.trace_id),
+        Text(screen.one_line(found.name.removeprefix(RUN)), "bold"),
+        *((screen.one_line(found.agent), screen.one_line(found.conversation_id)) if wide else ()),
+        screen.duration(screen.took(found)),
+        str(found.spans),
+        screen.tokens(found.totals),
+        screen.money(found.totals.cost),
+        Text(outcome, "yellow" if found.outcome == "ok" and found.errors else screen.COLOURS.get(found.outcome, "")),
+    ]
