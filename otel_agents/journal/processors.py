@@ -1,0 +1,103 @@
+"""Where the SDK's providers meet the journal: an ended span, an emitted log record, a collection of metrics → lines, at once, on the caller's thread."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
+
+from opentelemetry.context import Context
+from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
+from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+
+from otel_agents.journal.encode import Lines
+
+Append = Callable[[str, bytes], None]
+Guard = Callable[[str], AbstractContextManager[Any]]
+HIDDEN = ("otel_agents", "opentelemetry")  # loggers whose records would tell of ourselves
+
+
+class JournalSpans(SpanProcessor):
+    """Writes each sampled span as it ends; gives those of others the session's attributes as they start.
+
+    born: nanoseconds since the epoch at which this process began: a span that a fork inherited is ended, and written, by the parent.
+    """
+
+    def __init__(self, lines: Lines, append: Append, guard: Guard, session: Callable[[Context], Mapping[str, Any]], own_scope: str, born: int = 0) -> None:
+        self._lines, self._append, self._guard, self._session, self._own_scope = lines, append, guard, session, own_scope
+        self.born = born
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        scope = span.instrumentation_scope
+        if parent_context is not None and (scope is None or scope.name != self._own_scope):
+            with self._guard("session"):
+                self._give(span, self._session(parent_context))
+
+    def _give(self, span: Span, attributes: Mapping[str, Any]) -> None:
+        if attributes:
+            span.set_attributes(dict(attributes))
+
+    def on_end(self, span: ReadableSpan) -> None:
+        context = span.get_span_context()
+        if context is not None and context.trace_flags.sampled and (span.start_time or 0) >= self.born:
+            with self._guard("write span"):
+                self._append("traces", self._lines.span(span))
+
+    def shutdown(self) -> None:
+        """Nothing waits here."""
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        return True
+
+
+class JournalLogs(LogRecordProcessor):
+    """Writes each log record as it is emitted."""
+
+    def __init__(self, lines: Lines, append: Append, guard: Guard) -> None:
+        self._lines, self._append, self._guard = lines, append, guard
+
+    def on_emit(self, log_record: ReadWriteLogRecord) -> None:
+        scope = log_record.instrumentation_scope
+        if scope is not None and scope.name in HIDDEN and not log_record.log_record.event_name:
+            return
+        with self._guard("write log"):
+            self._append("logs", self._lines.log(log_record))
+
+    def shutdown(self) -> None:
+        """Nothing waits here."""
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        return True
+
+
+class JournalMetrics(MetricReader):
+    """Writes what its provider has aggregated when it is asked to collect; counts begin with the process, whose instance id is its own.
+
+    instance: `service.instance.id` for the points of this process; began: nanoseconds since the epoch at which its counts began.
+    """
+
+    def __init__(self, lines: Lines, append: Append, guard: Guard, instance: str, began: int, **preferences: Any) -> None:
+        super().__init__(**preferences)
+        self._lines, self._append, self._guard = lines, append, guard
+        self._instance = Resource({"service.instance.id": instance})
+        self._began = began
+        self._resources: dict[int, tuple[Resource, Resource]] = {}
+
+    def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> None:
+        with self._guard("write metrics"):
+            own = [dataclasses.replace(part, resource=self._own(part.resource)) for part in metrics_data.resource_metrics]
+            for line in self._lines.metrics(dataclasses.replace(metrics_data, resource_metrics=own), self._began):
+                self._append("metrics", line)
+
+    def _own(self, resource: Resource) -> Resource:
+        """The resource with this process's instance id; one object for one, because tails are kept by identity."""
+        known = self._resources.get(id(resource))
+        if known is None:
+            known = self._resources[id(resource)] = (resource, resource.merge(self._instance))
+        return known[1]
+
+    def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
+        """Nothing waits here; the last collection is asked for by the keeper."""

@@ -1,0 +1,299 @@
+"""Around a function, in its own colour: begin, let the program's code run as if nobody watched, end.
+
+The function never stands inside a guard, and the stack grows by one frame. The operation's context is current only while the function's body runs: through a
+coroutine once, through a generator at each step, where what the body had made current comes back with the next step.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from dataclasses import dataclass
+from types import AsyncGeneratorType, CodeType, CoroutineType, FunctionType, GeneratorType
+from typing import Any, Protocol
+
+from otel_agents import semconv as names
+from otel_agents.telemetry.context import engine, get_current, restore, swap
+from otel_agents.telemetry.guard import guard
+from otel_agents.telemetry.kinds import KINDS
+from otel_agents.telemetry.operations import Operation, begin
+
+Function = Callable[..., Any]
+
+
+class Call:
+    """The arguments of one call, the instance first where it is a method."""
+
+    __slots__ = ("args", "kwargs")
+
+    def __init__(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.args = args
+        self.kwargs = kwargs
+
+    @property
+    def instance(self) -> Any:
+        """The object whose method is called."""
+        return self.args[0]
+
+    def get(self, name: str, position: int | None = None, default: Any = None) -> Any:
+        """An argument by keyword, else by position, counted with the instance as 0."""
+        if name in self.kwargs:
+            return self.kwargs[name]
+        return self.args[position] if position is not None and position < len(self.args) else default
+
+
+class Plan(Protocol):
+    """How a function is observed. Neither method may raise."""
+
+    def begin(self, call: Call) -> Operation | None:
+        """Start its operation; None: let the call through unobserved."""
+
+    def end(self, operation: Operation, call: Call, result: Any) -> Any:
+        """Read the result and end the operation; gives what the caller gets: the result, or a stream that ends the operation later."""
+
+
+def around(function: Function, plan: Plan) -> Function:
+    """The function, observed by the plan: same colour, signature, name and laziness."""
+    wrapper = _colour(function)(function, plan)
+    return functools.update_wrapper(wrapper, function)
+
+
+def _colour(function: Function) -> Callable[[Function, Plan], Function]:
+    colours = ((inspect.iscoroutinefunction, _coroutine), (inspect.isgeneratorfunction, _generator), (inspect.isasyncgenfunction, _async_generator))
+    call = function if isinstance(function, FunctionType | functools.partial) else getattr(type(function), "__call__", function)
+    return next((make for is_one, make in colours if is_one(function) or is_one(call)), _plain)
+
+
+def _plain(function: Function, plan: Plan) -> Function:
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if not engine.on:
+            return function(*args, **kwargs)
+        call = Call(args, kwargs)
+        operation = plan.begin(call)
+        if operation is None:
+            return function(*args, **kwargs)
+        ours = operation.context
+        before = swap(ours)
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            restore(before, ours)
+            operation.fail(error)
+            raise
+        restore(before, ours)
+        return settle(operation, plan, call, result)
+
+    return wrapper
+
+
+def _coroutine(function: Function, plan: Plan) -> Function:
+    async def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if not engine.on:
+            return await function(*args, **kwargs)
+        call = Call(args, kwargs)
+        operation = plan.begin(call)
+        if operation is None:
+            return await function(*args, **kwargs)
+        ours = operation.context
+        before = swap(ours)
+        try:
+            result = await function(*args, **kwargs)
+        except BaseException as error:
+            restore(before, ours)
+            operation.fail(error)
+            raise
+        restore(before, ours)
+        return plan.end(operation, call, result)
+
+    return wrapper
+
+
+def _generator(function: Function, plan: Plan) -> Function:
+    def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        call = Call(args, kwargs)
+        operation = plan.begin(call) if engine.on else None
+        if operation is None:
+            return (yield from function(*args, **kwargs))
+        saved, values = operation.context, []
+        resume, sent = function(*args, **kwargs).send, None
+        while True:
+            before = swap(saved)
+            try:
+                value = resume(sent)
+            except StopIteration as stop:
+                swap(before)
+                return plan.end(operation, call, stop.value)
+            except BaseException as error:
+                swap(before)
+                operation.fail(error)
+                raise
+            saved = swap(before)
+            operation.chunk()
+            try:
+                sent = yield value
+                resume = resume.__self__.send
+            except BaseException as error:
+                resume, sent = resume.__self__.throw, error
+
+    return wrapper
+
+
+def _async_generator(function: Function, plan: Plan) -> Function:
+    async def observed(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+        call = Call(args, kwargs)
+        operation = plan.begin(call)
+        saved = operation.context if operation is not None else get_current()
+        inner = function(*args, **kwargs)
+        resume, sent = inner.asend, None
+        while True:
+            before = swap(saved)
+            try:
+                value = await resume(sent)
+            except StopAsyncIteration:
+                swap(before)
+                if operation is not None:
+                    plan.end(operation, call, None)
+                return
+            except BaseException as error:
+                restore(before, saved)
+                if operation is not None:
+                    operation.fail(error)
+                raise
+            saved = swap(before)
+            if operation is not None:
+                operation.chunk()
+            try:
+                sent = yield value
+                resume = inner.asend
+            except BaseException as error:
+                resume, sent = inner.athrow, error
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return observed(*args, **kwargs) if engine.on else function(*args, **kwargs)
+
+    return _flagged(wrapper, inspect.CO_ASYNC_GENERATOR)
+
+
+def _flagged(wrapper: FunctionType | Function, flag: int) -> Function:
+    """The same function, whose code also says what its calls return: `inspect` then sees the colour of what it wraps, at no cost a call."""
+    assert isinstance(wrapper, FunctionType)
+    code: CodeType = wrapper.__code__.replace(co_flags=wrapper.__code__.co_flags | flag)
+    return FunctionType(code, wrapper.__globals__, wrapper.__name__, wrapper.__defaults__, wrapper.__closure__)
+
+
+# ------------------------------------------------------------------------------------------------ what a plain function returned
+
+
+def settle(operation: Operation, plan: Plan, call: Call, result: Any) -> Any:
+    """End the operation with the result, or, where that is a coroutine or a generator, when that has run."""
+    follow = FOLLOWED.get(type(result))
+    return follow(operation, plan, call, result) if follow is not None else plan.end(operation, call, result)
+
+
+class _Running:
+    """A plan whose operation has begun already: what a plain function returned is followed to its end."""
+
+    __slots__ = ("_operation", "_plan")
+
+    def __init__(self, operation: Operation, plan: Plan) -> None:
+        self._operation = operation
+        self._plan = plan
+
+    def begin(self, call: Call) -> Operation | None:
+        return self._operation
+
+    def end(self, operation: Operation, call: Call, result: Any) -> Any:
+        return self._plan.end(operation, call, result)
+
+
+def _follow(colour: Callable[[Function, Plan], Function]) -> Callable[[Operation, Plan, Call, Any], Any]:
+    def follow(operation: Operation, plan: Plan, call: Call, result: Any) -> Any:
+        return colour(lambda *args, **kwargs: result, _Running(operation, plan))(*call.args, **call.kwargs)
+
+    return follow
+
+
+FOLLOWED: Mapping[type, Callable[[Operation, Plan, Call, Any], Any]] = {
+    CoroutineType: _follow(_coroutine),
+    GeneratorType: _follow(_generator),
+    AsyncGeneratorType: _follow(_async_generator),
+}
+
+
+# ------------------------------------------------------------------------------------------------ a client library's calls
+
+
+class Chunks(Protocol):
+    """Folds the chunks of one streamed response into what a whole response would have been."""
+
+    def add(self, chunk: Any) -> None:
+        """Take in one chunk."""
+
+    def response(self) -> Any:
+        """What `Reading.response` and `Reading.output` read."""
+
+
+def _whole(call: Call, result: Any) -> str:
+    return "value"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How one method of a client library is read: pure functions from its objects to attributes (None: absent).
+
+    operation: a row of the table of kinds; request: attributes known before the call; response: of the (folded) response; input, output: content, asked for only
+    where it may be captured; chunks: a fresh folder for a streamed response; shape: "value" | "stream" | "async_stream" | "opaque" (a body nobody may read).
+    """
+
+    operation: str
+    request: Callable[[Call], dict[str, Any]]
+    response: Callable[[Any], dict[str, Any]]
+    input: Callable[[Call], dict[str, Any]]
+    output: Callable[[Any], dict[str, Any]]
+    chunks: Callable[[Call], Chunks] | None = None
+    shape: Callable[[Call, Any], str] = _whole
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """The plan of a client library's method."""
+
+    provider: str | Callable[[Call], str]
+    reading: Reading
+
+    def begin(self, call: Call) -> Operation | None:
+        """Start the operation from what the request says."""
+        with guard("read request"):
+            provider = self.provider if isinstance(self.provider, str) else self.provider(call)
+            fields = {names.PROVIDER_NAME: provider, **self.reading.request(call)}
+            operation = begin(KINDS[self.reading.operation], fields)
+            if operation is not None and engine.policy is not None and engine.policy.captures:
+                operation.capture(self.reading.input(call))
+            return operation
+        return None
+
+    def end(self, operation: Operation, call: Call, result: Any) -> Any:
+        """Read the response, or hand out a stream that is read as the program reads it."""
+        with guard("read response"):
+            shape = self.reading.shape(call, result)
+            if shape in ("stream", "async_stream") and self.reading.chunks is not None:
+                from otel_agents.telemetry import streams  # wrapt takes 36 ms to import, and only streams need it
+
+                return streams.follow(shape, result, operation, self.reading.chunks(call), self.read)
+            if shape == "value":
+                self.read(operation, result)
+        operation.stop()
+        return result
+
+    def read(self, operation: Operation, response: Any) -> None:
+        """Take what the response says, and its content where that may be captured."""
+        with guard("read response"):
+            operation.set(self.reading.response(response))
+            if engine.policy is not None and engine.policy.captures:
+                operation.capture(self.reading.output(response))
+
+
+def inference(provider: str | Callable[[Call], str], reading: Reading) -> Plan:
+    """Observe a method of a client library that calls a model."""
+    return Inference(provider, reading)

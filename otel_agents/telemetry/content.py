@@ -1,0 +1,98 @@
+"""What may be captured of what was said: one knob, applied before anything is written (semconv/README.md §3, content rules)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from otel_agents.telemetry.values import Redact, as_json, message_of, plain
+
+Shape = Callable[[Any], Any]
+
+
+def _nothing_redacted(text: str, name: str = "", /) -> str:
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How content is treated in this process.
+
+    mode: none | metadata | hashed | redacted | full; spans, events: where it goes; limit: characters of one value;
+    redact: applied to every text, in every mode, before it is cut.
+    """
+
+    mode: str = "none"
+    spans: bool = False
+    events: bool = True
+    limit: int = 65536
+    redact: Redact = _nothing_redacted
+
+    @property
+    def captures(self) -> bool:
+        """Whether content is asked for at all: what nobody wants is never read."""
+        return self.mode != "none"
+
+    def attribute(self, value: Any) -> Any:
+        """A value that the program set on an operation, safe to write: built-in, redacted, of limited size."""
+        if type(value) is str and len(value) <= self.limit:
+            return self.redact(value)
+        if type(value) in (bool, int, float):
+            return value
+        return _flat(plain(value, self.limit, self.redact), self.limit)
+
+    def message(self, error: BaseException) -> str:
+        """An exception's message without running a foreign `__str__`, redacted."""
+        return message_of(error, self.limit, self.redact)
+
+    def content(self, captured: Mapping[str, Any]) -> dict[str, Any]:
+        """Content under this mode, structured; what is empty is left out."""
+        shape = SHAPES[self.mode]
+        read = {name: plain(value, self.limit, self.redact) for name, value in captured.items() if value is not None}
+        return {name: shape(value) for name, value in read.items() if value not in (None, "", [], {})}
+
+
+def _flat(value: Any, limit: int) -> Any:
+    """What a span can hold on every SDK: a scalar, a list of strings or of numbers, else JSON text."""
+    if type(value) is list and value and len({type(item) for item in value}) == 1 and type(value[0]) in (str, bool, int, float):
+        return value
+    return as_json(value, limit) if type(value) in (list, dict) else value
+
+
+def for_span(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Content as span attributes: JSON text, which every SDK and back end takes."""
+    return {name: value if type(value) is str else as_json(value, 1 << 30) for name, value in content.items()}
+
+
+# ------------------------------------------------------------------------------------------------ the modes
+
+KEPT = frozenset({"role", "type", "name", "id", "modality", "mime_type", "finish_reason"})
+
+
+def _hashed(value: Any) -> Any:
+    """The same structure; texts become a hash, so that equal ones stay equal and unknown ones unknown."""
+    return _mapped(value, lambda text: "sha256:" + sha256(text.encode("utf-8", "replace")).hexdigest()[:16])
+
+
+def _measured(value: Any) -> Any:
+    """The same structure; of a text its length stays."""
+    return _mapped(value, lambda text: f"[{len(text)} characters]")
+
+
+def _mapped(value: Any, text: Callable[[str], str]) -> Any:
+    if type(value) is str:
+        return text(value)
+    if type(value) is list:
+        return [_mapped(item, text) for item in value]
+    if type(value) is dict:
+        return {key: item if key in KEPT and type(item) is str else _mapped(item, text) for key, item in value.items()}
+    return value if value is None or type(value) is bool else text(str(value))
+
+
+def _whole(value: Any) -> Any:
+    return value
+
+
+SHAPES: Mapping[str, Shape] = {"none": _whole, "metadata": _measured, "hashed": _hashed, "redacted": _whole, "full": _whole}

@@ -1,0 +1,130 @@
+"""What runs now: the engine's state and the session, read from, set in and carried by the OpenTelemetry context."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import baggage
+from opentelemetry.baggage import _BAGGAGE_KEY as BAGGAGE
+from opentelemetry.context import Context, attach, get_current
+from opentelemetry.trace.propagation import _SPAN_KEY as SPAN
+
+from otel_agents import semconv
+
+if TYPE_CHECKING:
+    from opentelemetry._logs import Logger
+    from opentelemetry.trace import Tracer
+
+    from otel_agents.telemetry.content import Policy
+    from otel_agents.telemetry.metrics import Instruments
+
+OPERATION = "otel_agents.operation"
+SESSION = "otel_agents.session"
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Engine:
+    """The process's one engine: off until `start()` or the environment variable says otherwise, prepared at its first item."""
+
+    __slots__ = ("events", "failures", "follows_parent", "instruments", "on", "policy", "prepare", "runs", "strict", "tracer")
+
+    def __init__(self) -> None:
+        self.failures: dict[str, int] = {}
+        self.strict = False
+        self.reset()
+
+    def reset(self) -> None:
+        """Be off, as before the first start."""
+        self.on = False
+        self.prepare: Callable[[], None] = _nothing
+        self.tracer: Tracer | None = None
+        self.events: Logger | None = None
+        self.instruments: Instruments | None = None
+        self.policy: Policy | None = None
+        self.follows_parent = True
+        self.runs: dict[str, Mapping[str, Any]] = {}
+
+    def switch_on(self, prepare: Callable[[], None]) -> None:
+        """From now on calls are observed; `prepare` fills in tracer, events, instruments and policy when the first one comes."""
+        self.prepare = prepare
+        self.on = True
+
+
+def _nothing() -> None:
+    return None
+
+
+engine = Engine()
+
+
+def swap(context: Context) -> Context:
+    """Make a context the current one and return the one it replaces; unlike `detach`, putting that back can't fail or log."""
+    before = get_current()
+    if before is not context:
+        attach(context)
+    return before
+
+
+def restore(before: Context, ours: Context) -> None:
+    """Put `before` back where `ours` is current; elsewhere (a coroutine closed by the collector, another task) leave all as it is."""
+    if before is not ours and get_current() is ours:
+        attach(before)
+
+
+# ------------------------------------------------------------------------------------------------ session
+
+_NAMES = {semconv.CONVERSATION_ID: semconv.CONVERSATION_ID, semconv.USER_ID: semconv.USER_ID}
+_UTIL_GENAI = "opentelemetry.util.genai._conversation_context"
+
+
+def session_of(context: Context) -> Mapping[str, Any]:
+    """The attributes that the session gives to everything below it; from this process, from baggage, or from util-genai's key."""
+    known: Mapping[str, Any] | None = context.get(SESSION)  # type: ignore[assignment]  # a Context holds objects; this key is ours
+    if known is not None:
+        return known
+    carried = context.get(BAGGAGE) and baggage.get_all(context)
+    found = _from_baggage(carried) if carried else NOTHING
+    return found if found else _from_util_genai(context)
+
+
+def _from_baggage(carried: Mapping[str, object]) -> Mapping[str, Any]:
+    return {_attribute(key): str(value) for key, value in carried.items() if key in _NAMES or key.startswith(semconv.OA_SESSION_PREFIX)}
+
+
+def _attribute(key: str) -> str:
+    return key.removeprefix(semconv.OA_SESSION_PREFIX)
+
+
+def _member(attribute: str) -> str:
+    return attribute if attribute in _NAMES else semconv.OA_SESSION_PREFIX + attribute
+
+
+def _from_util_genai(context: Context) -> Mapping[str, Any]:
+    """The conversation that the official util-genai put on the context, if that package is loaded at all."""
+    import sys
+
+    module = sys.modules.get(_UTIL_GENAI)
+    conversation = context.get(module.CONVERSATION_ID_KEY) if module else None
+    return {semconv.CONVERSATION_ID: conversation} if type(conversation) is str else NOTHING
+
+
+def with_session(context: Context, attributes: Mapping[str, Any]) -> Context:
+    """A context whose session has these attributes too, in this process and, as baggage, in every one it calls."""
+    merged = {**session_of(context), **attributes}
+    carried = context
+    for name, value in attributes.items():
+        carried = baggage.set_baggage(_member(name), str(value), carried)
+    return Context({**carried, SESSION: merged, **_to_util_genai(attributes)})
+
+
+def _to_util_genai(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
+    import sys
+
+    module = sys.modules.get(_UTIL_GENAI)
+    named = semconv.CONVERSATION_ID in attributes
+    return {module.CONVERSATION_ID_KEY: attributes[semconv.CONVERSATION_ID]} if module and named else NOTHING
+
+
+__all__ = ["NOTHING", "OPERATION", "SESSION", "SPAN", "Context", "Engine", "engine", "get_current", "restore", "session_of", "swap", "with_session"]

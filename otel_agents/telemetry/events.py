@@ -1,0 +1,71 @@
+"""Events: log records with a name and attributes, no body, written in the context of the operation they tell of (semconv/README.md §3)."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from time import time_ns
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry._logs import SeverityNumber
+
+from otel_agents import semconv as names
+from otel_agents.telemetry.context import NOTHING, engine
+from otel_agents.telemetry.guard import guard
+from otel_agents.telemetry.outcomes import error_type
+
+if TYPE_CHECKING:
+    from otel_agents.telemetry.context import Context
+    from otel_agents.telemetry.operations import Operation
+
+SEVERITIES = {SeverityNumber.DEBUG: "DEBUG", SeverityNumber.INFO: "INFO", SeverityNumber.WARN: "WARN", SeverityNumber.ERROR: "ERROR"}
+SILENT = {names.OA_INPUT, names.OA_OUTPUT}
+
+
+def emit(name: str, attributes: Mapping[str, Any], context: Context, severity: SeverityNumber = SeverityNumber.INFO) -> None:
+    """Write one event, if there are events at all."""
+    if engine.events is not None:
+        now = time_ns()
+        engine.events.emit(
+            timestamp=now,
+            observed_timestamp=now,
+            context=context,
+            severity_number=severity,
+            severity_text=SEVERITIES[severity],
+            attributes=attributes,
+            event_name=name,
+        )
+
+
+def of_start(operation: Operation) -> None:
+    """A run that begins is told of at once, so that one that never ends is known."""
+    if operation.kind.is_agent:
+        with guard("event"):
+            emit(names.EVENT_OA_RUN_STARTED, _run(operation), operation.context)
+
+
+def of_end(operation: Operation) -> None:
+    """What this kind of operation tells at its end, and the exception, where a client operation failed."""
+    with guard("event"):
+        if operation.kind.event:
+            emit(operation.kind.event, _details(operation), operation.context, operation.kind.severity)
+        if operation.error is not None and operation.kind.is_client:
+            emit(names.EVENT_CLIENT_OPERATION_EXCEPTION, _exception(operation.error), operation.context, SeverityNumber.WARN)
+
+
+def _details(operation: Operation) -> Mapping[str, Any]:
+    if operation.kind.is_agent:
+        return {**_run(operation), names.OA_OUTCOME: operation.outcome}
+    content = operation.captured if engine.policy is not None and engine.policy.events else NOTHING
+    return {**operation.labelled(), **content}
+
+
+def _run(operation: Operation) -> dict[str, Any]:
+    return {**operation.session, **{name: operation.fields[name] for name in (names.AGENT_NAME, names.ERROR_TYPE, names.OA_COST) if name in operation.fields}}
+
+
+def _exception(error: BaseException) -> dict[str, Any]:
+    policy = engine.policy
+    trace = "".join(traceback.format_tb(error.__traceback__))
+    told = {names.EXCEPTION_MESSAGE: policy.message(error), names.EXCEPTION_STACKTRACE: policy.attribute(trace)} if policy is not None else {}
+    return {names.EXCEPTION_TYPE: error_type(error), **{name: value for name, value in told.items() if value}}

@@ -1,0 +1,40 @@
+"""A telemetry failure stops here, and is counted: nothing of ours ever reaches the program."""
+
+from __future__ import annotations
+
+import logging
+from types import TracebackType
+
+from otel_agents.telemetry.context import engine
+
+logger = logging.getLogger("otel_agents")
+
+
+class guard:  # noqa: N801 - read as a verb where it stands: `with guard("read response"):`
+    """Swallow and count any `Exception` of the block; `where` names the block in `doctor` and in the debug log.
+
+    The only place that catches `Exception`. The user's own call never stands inside one.
+    """
+
+    __slots__ = ("where",)
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+        if error is None or not isinstance(error, Exception):
+            return False
+        return swallow(self.where, error)
+
+
+def swallow(where: str, error: Exception) -> bool:
+    """Count one telemetry failure; False (raise it again) in our own suite, which wants to see them."""
+    engine.failures[where] = engine.failures.get(where, 0) + 1
+    if engine.strict:
+        return False
+    if engine.failures[where] == 1:
+        logger.debug("otel-agents: telemetry failed in %s and was skipped: %s", where, type(error).__name__)
+    return True

@@ -1,0 +1,216 @@
+"""Instruments, their buckets, and the few attributes that may become labels (semconv/README.md §2; ours: `otel_agents.*`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from otel_agents import semconv as names
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.metrics import Meter
+
+    from otel_agents.telemetry.operations import Operation
+
+OTHER = "_other"
+SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
+RUN_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8, 409.6)
+WORKFLOW_SECONDS = (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)
+TOKENS = tuple(4**power for power in range(14))
+CALLS = (1, 2, 4, 8, 16, 32, 64, 128)
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One row of the table of metrics: how it is made, and which attributes of an operation become its labels."""
+
+    make: str
+    unit: str
+    description: str
+    buckets: tuple[float, ...] = ()
+
+
+def _histogram(unit: str, description: str, buckets: tuple[float, ...]) -> Instrument:
+    return Instrument("create_histogram", unit, description, buckets)
+
+
+def _counter(unit: str, description: str) -> Instrument:
+    return Instrument("create_counter", unit, description)
+
+
+TABLE: Mapping[str, Instrument] = {
+    names.METRIC_CLIENT_INFERENCE_DURATION: _histogram("s", "Duration of a model call.", SECONDS),
+    names.METRIC_CLIENT_OPERATION_DURATION: _histogram("s", "Duration of a GenAI client operation.", SECONDS),
+    names.METRIC_CLIENT_INFERENCE_TIME_TO_FIRST_CHUNK: _histogram("s", "Time from the request to the first chunk of a streamed response.", SECONDS),
+    names.METRIC_CLIENT_INFERENCE_TIME_PER_OUTPUT_CHUNK: _histogram("s", "Time between the chunks of a streamed response after the first.", SECONDS),
+    names.METRIC_CLIENT_INFERENCE_USAGE_INPUT_TOKENS: _counter("{token}", "Input tokens used, cached ones included."),
+    names.METRIC_CLIENT_INFERENCE_USAGE_OUTPUT_TOKENS: _counter("{token}", "Output tokens used, reasoning included."),
+    names.METRIC_CLIENT_INFERENCE_USAGE_CACHE_READ_INPUT_TOKENS: _counter("{token}", "Input tokens served from a cache of the provider."),
+    names.METRIC_CLIENT_INFERENCE_USAGE_CACHE_WRITE_INPUT_TOKENS: _counter("{token}", "Input tokens written to a cache of the provider."),
+    names.METRIC_CLIENT_INFERENCE_USAGE_REASONING_OUTPUT_TOKENS: _counter("{token}", "Output tokens spent on reasoning."),
+    names.METRIC_CLIENT_INFERENCE_OPERATION_INPUT_TOKENS: _histogram("{token}", "Input tokens of one model call.", TOKENS),
+    names.METRIC_CLIENT_INFERENCE_OPERATION_OUTPUT_TOKENS: _histogram("{token}", "Output tokens of one model call.", TOKENS),
+    names.METRIC_INVOKE_AGENT_DURATION: _histogram("s", "Duration of an agent's run.", RUN_SECONDS),
+    names.METRIC_INVOKE_AGENT_INFERENCE_CALLS: _histogram("{inference_call}", "Model calls of an agent's run, its own, failed ones included.", CALLS),
+    names.METRIC_INVOKE_AGENT_TOOL_CALLS: _histogram("{tool_call}", "Tool calls of an agent's run, its own.", CALLS),
+    names.METRIC_INVOKE_WORKFLOW_DURATION: _histogram("s", "Duration of a workflow.", WORKFLOW_SECONDS),
+    names.METRIC_EXECUTE_TOOL_DURATION: _histogram("s", "Duration of a tool call.", SECONDS),
+    names.METRIC_OA_STEP_DURATION: _histogram("s", "Duration of a step of the program's own.", SECONDS),
+    names.METRIC_OA_COST: _counter("USD", "Price of model calls, where it is known."),
+    names.METRIC_OA_RUNS: _counter("{run}", "Agent runs by outcome."),
+    names.METRIC_OA_LOOPS: _counter("{loop}", "Times an agent called the same tool with the same arguments again and again."),
+    names.METRIC_OA_MEMORY_SEARCHES: _counter("{search}", "Memory searches by result."),
+    names.METRIC_OA_AGENTS_ACTIVE: Instrument("create_up_down_counter", "{agent}", "Agent runs that are going on."),
+    names.METRIC_OA_TELEMETRY_DROPPED: _counter("{item}", "Items of telemetry that were lost, by signal and reason."),
+    names.METRIC_CLIENT_TOKEN_USAGE: _histogram("{token}", "Tokens of one model call, by type (the name of before 2026-10).", TOKENS),
+}
+
+
+@dataclass(slots=True)
+class Instruments:
+    """The instruments of one meter, made when first used; `most` distinct values a label, then `_other`."""
+
+    meter: Meter
+    most: int = 100
+    old_names: bool = False
+    made: dict[str, Callable[..., None]] = field(default_factory=dict)
+    seen: dict[str, set[Any]] = field(default_factory=dict)
+
+    def record(self, name: str, value: float, labels: Mapping[str, Any], context: Context | None = None) -> None:
+        """Add or record one value; the context gives the exemplar its trace."""
+        (self.made.get(name) or self.make(name))(value, labels, context)
+
+    def make(self, name: str) -> Callable[..., None]:
+        row = TABLE[name]
+        buckets = {"explicit_bucket_boundaries_advisory": list(row.buckets)} if row.buckets else {}
+        instrument = getattr(self.meter, row.make)(name, unit=row.unit, description=row.description, **buckets)
+        self.made[name] = instrument.record if row.buckets else instrument.add
+        return self.made[name]
+
+    def bounded(self, key: str, value: Any) -> Any:
+        """The value, or `_other` once this label has as many values as it may have."""
+        seen = self.seen.setdefault(key, set())
+        if value in seen:
+            return value
+        if len(seen) >= self.most:
+            return OTHER
+        seen.add(value)
+        return value
+
+    def labels(self, keys: tuple[str, ...], attributes: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of the attributes that this metric may carry."""
+        return {key: self.bounded(key, attributes[key]) for key in keys if key in attributes}
+
+
+# ------------------------------------------------------------------------------------------------ what each kind of operation measures
+
+CLIENT = (names.OPERATION_NAME, names.PROVIDER_NAME, names.REQUEST_MODEL, names.RESPONSE_MODEL, names.SERVER_ADDRESS, names.SERVER_PORT)
+RUN = (names.AGENT_NAME, names.REQUEST_MODEL, names.ERROR_TYPE)
+TOOL = (names.TOOL_NAME, names.TOOL_TYPE, names.AGENT_NAME, names.ERROR_TYPE)
+WORKFLOW = (names.WORKFLOW_NAME, names.ERROR_TYPE)
+STEP = (names.OA_STEP_NAME, names.AGENT_NAME, names.ERROR_TYPE)
+ERROR = (names.ERROR_TYPE,)
+AGENT = (names.AGENT_NAME,)
+
+USAGE_COUNTERS = (
+    (names.METRIC_CLIENT_INFERENCE_USAGE_INPUT_TOKENS, names.USAGE_INPUT_TOKENS, "gen_ai.usage.{}.input_tokens"),
+    (names.METRIC_CLIENT_INFERENCE_USAGE_OUTPUT_TOKENS, names.USAGE_OUTPUT_TOKENS, "gen_ai.usage.{}.output_tokens"),
+    (names.METRIC_CLIENT_INFERENCE_USAGE_CACHE_READ_INPUT_TOKENS, names.USAGE_CACHE_READ_INPUT_TOKENS, "gen_ai.usage.{}.cache_read.input_tokens"),
+    (names.METRIC_CLIENT_INFERENCE_USAGE_CACHE_WRITE_INPUT_TOKENS, names.USAGE_CACHE_WRITE_INPUT_TOKENS, ""),
+    (names.METRIC_CLIENT_INFERENCE_USAGE_REASONING_OUTPUT_TOKENS, names.USAGE_REASONING_OUTPUT_TOKENS, ""),
+)
+MODALITIES = ("text", "image", "audio")
+
+
+def measure_inference(instruments: Instruments, operation: Operation, seconds: float) -> None:
+    """Duration, time to first and per further chunk, tokens by kind and modality, cost."""
+    attributes, context = operation.labelled(), operation.context
+    labels = instruments.labels(CLIENT, attributes)
+    agent = instruments.labels(AGENT, attributes)
+    failed = instruments.labels(ERROR, attributes)
+    record = instruments.record
+    record(names.METRIC_CLIENT_INFERENCE_DURATION, seconds, {**labels, **agent, **failed}, context)
+    _measure_chunks(instruments, operation, labels)
+    _measure_tokens(instruments, attributes, {**labels, **agent}, labels, context)
+    if names.OA_COST in attributes:
+        record(names.METRIC_OA_COST, attributes[names.OA_COST], {**labels, **agent}, context)
+    if instruments.old_names:
+        _measure_in_old_names(instruments, attributes, labels, failed, seconds, context)
+
+
+def _measure_chunks(instruments: Instruments, operation: Operation, labels: Mapping[str, Any]) -> None:
+    first, *further = operation.chunk_seconds() or (None,)
+    if first is not None:
+        instruments.record(names.METRIC_CLIENT_INFERENCE_TIME_TO_FIRST_CHUNK, first, labels, operation.context)
+    for gap in further:
+        if gap is not None:
+            instruments.record(names.METRIC_CLIENT_INFERENCE_TIME_PER_OUTPUT_CHUNK, gap, labels, operation.context)
+
+
+def _measure_tokens(instruments: Instruments, attributes: Mapping[str, Any], counted: Mapping[str, Any], labels: Mapping[str, Any], context: Context) -> None:
+    for metric, total, by_modality in USAGE_COUNTERS:
+        if total in attributes:
+            for modality, tokens in _by_modality(attributes, attributes[total], by_modality):
+                instruments.record(metric, tokens, {**counted, names.TOKEN_MODALITY: modality}, context)
+    if names.USAGE_INPUT_TOKENS in attributes:
+        instruments.record(names.METRIC_CLIENT_INFERENCE_OPERATION_INPUT_TOKENS, attributes[names.USAGE_INPUT_TOKENS], labels, context)
+    if names.USAGE_OUTPUT_TOKENS in attributes:
+        instruments.record(names.METRIC_CLIENT_INFERENCE_OPERATION_OUTPUT_TOKENS, attributes[names.USAGE_OUTPUT_TOKENS], labels, context)
+
+
+def _by_modality(attributes: Mapping[str, Any], total: int, template: str) -> list[tuple[str, int]]:
+    """The total split as far as the provider split it; what is left has an unknown modality."""
+    known = [(modality, attributes.get(template.format(modality), 0)) for modality in MODALITIES] if template else []
+    rest = total - sum(tokens for _, tokens in known)
+    return [(modality, tokens) for modality, tokens in (*known, ("unknown", rest)) if tokens > 0]
+
+
+def _measure_in_old_names(
+    instruments: Instruments, attributes: Mapping[str, Any], labels: Mapping[str, Any], failed: Mapping[str, Any], seconds: float, context: Context
+) -> None:
+    instruments.record(names.METRIC_CLIENT_OPERATION_DURATION, seconds, {**labels, **failed}, context)
+    for kind, total in (("input", names.USAGE_INPUT_TOKENS), ("output", names.USAGE_OUTPUT_TOKENS)):
+        if total in attributes:
+            instruments.record(names.METRIC_CLIENT_TOKEN_USAGE, attributes[total], {**labels, names.TOKEN_TYPE: kind}, context)
+
+
+def measure_client(instruments: Instruments, operation: Operation, seconds: float) -> None:
+    """Duration of embeddings, retrieval, memory and the other client operations; what a memory search found."""
+    attributes = operation.labelled()
+    labels = instruments.labels((*CLIENT, *ERROR), attributes)
+    instruments.record(names.METRIC_CLIENT_OPERATION_DURATION, seconds, labels, operation.context)
+    if attributes.get(names.OPERATION_NAME) == "search_memory" and names.MEMORY_RECORD_COUNT in attributes:
+        found = "hit" if attributes[names.MEMORY_RECORD_COUNT] else "miss"
+        store = instruments.labels((names.OA_MEMORY_STORE,), {names.OA_MEMORY_STORE: attributes.get(names.MEMORY_STORE_ID, "")})
+        instruments.record(names.METRIC_OA_MEMORY_SEARCHES, 1, {**store, names.OA_RESULT: found}, operation.context)
+
+
+def measure_run(instruments: Instruments, operation: Operation, seconds: float) -> None:
+    """An agent's run: duration, its own model and tool calls, its outcome."""
+    attributes, context = operation.fields, operation.context
+    agent = instruments.labels(AGENT, attributes)
+    instruments.record(names.METRIC_INVOKE_AGENT_DURATION, seconds, instruments.labels(RUN, attributes), context)
+    instruments.record(names.METRIC_INVOKE_AGENT_INFERENCE_CALLS, len(operation.inferences), agent, context)
+    instruments.record(names.METRIC_INVOKE_AGENT_TOOL_CALLS, len(operation.tools), agent, context)
+    instruments.record(names.METRIC_OA_RUNS, 1, {**agent, names.OA_OUTCOME: operation.outcome}, context)
+    instruments.record(names.METRIC_OA_AGENTS_ACTIVE, -1, agent, context)
+
+
+def measure_start_of_run(instruments: Instruments, operation: Operation) -> None:
+    """One more agent is running."""
+    instruments.record(names.METRIC_OA_AGENTS_ACTIVE, 1, instruments.labels(AGENT, operation.fields), operation.context)
+
+
+def _measure_duration(metric: str, keys: tuple[str, ...]) -> Measure:
+    def measure(instruments: Instruments, operation: Operation, seconds: float) -> None:
+        instruments.record(metric, seconds, instruments.labels(keys, operation.labelled()), operation.context)
+
+    return measure
+
+
+Measure = Callable[[Instruments, "Operation", float], None]
+measure_tool = _measure_duration(names.METRIC_EXECUTE_TOOL_DURATION, TOOL)
+measure_workflow = _measure_duration(names.METRIC_INVOKE_WORKFLOW_DURATION, WORKFLOW)
+measure_step = _measure_duration(names.METRIC_OA_STEP_DURATION, STEP)

@@ -1,0 +1,242 @@
+"""Operation: one thing an agent does, started once, ended exactly once.
+
+The only place that starts and ends spans. What is known at the start is given to the sampler; the rest is kept and set in one call at the end.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from time import perf_counter_ns, time_ns
+from typing import Any
+
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as SUPPRESSED
+from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, Span, Status, StatusCode
+
+from otel_agents import semconv as names
+from otel_agents.telemetry import events, metrics
+from otel_agents.telemetry.content import for_span
+from otel_agents.telemetry.context import NOTHING, OPERATION, SPAN, Context, engine, get_current, session_of
+from otel_agents.telemetry.guard import guard
+from otel_agents.telemetry.kinds import KINDS, Kind
+from otel_agents.telemetry.outcomes import error_type, outcome_of
+from otel_agents.telemetry.setters import Setters
+
+
+class Operation(Setters):
+    """One running operation; `oa.current()` gives it to the program (its typed setters: setters.py)."""
+
+    __slots__ = (
+        "_chunks", "_once", "_started", "agent", "captured", "context", "error", "fields", "inferences", "kind", "loops", "outcome", "parent", "session",
+        "signature", "span", "started", "tools", "transparent",
+    )  # fmt: skip
+
+    span: Span
+    context: Context
+
+    def __init__(self, kind: Kind, fields: dict[str, Any], parent: Operation | None) -> None:
+        self.kind = kind
+        self.fields = fields
+        self.parent = parent
+        self.agent: Operation | None = None if parent is None else parent if parent.kind.is_agent else parent.agent
+        self.session: Mapping[str, Any] = NOTHING
+        self.captured: dict[str, Any] = {}
+        self.signature: int | None = None
+        self.loops = False
+        self.transparent = False
+        self.outcome = "ok"
+        self.error: BaseException | None = None
+        self.inferences: list[Mapping[str, Any]] = []
+        self.tools: list[int | None] = []
+        self._chunks: list[int] = []
+        self._once = threading.Lock()
+        self.started = time_ns()
+        self._started = perf_counter_ns()
+
+    def set(self, fields: Mapping[str, Any]) -> None:
+        """Keep attributes for the span's end; those that are None are absent."""
+        kept = self.fields
+        for name, value in fields.items():
+            if value is not None:
+                kept[name] = value
+
+    def capture(self, content: Mapping[str, Any]) -> None:
+        """Keep content, as far as the policy lets it through, for the events and, if asked for, the span."""
+        if engine.policy is not None and engine.policy.captures and self.span.is_recording():
+            self.captured.update(engine.policy.content(content))
+
+    def chunk(self) -> None:
+        """One more chunk of a streamed response has come."""
+        self._chunks.append(perf_counter_ns())
+
+    def chunk_seconds(self) -> list[float]:
+        """Seconds from the request to the first chunk, then from each chunk to the next."""
+        edges = [self._started, *self._chunks]
+        return [(later - earlier) / 1e9 for earlier, later in zip(edges, edges[1:], strict=False)]
+
+    def labelled(self) -> Mapping[str, Any]:
+        """The attributes, with the agent that does this: what metrics and events also carry."""
+        agent = self.agent.fields.get(names.AGENT_NAME) if self.agent is not None else None
+        return {**self.fields, names.AGENT_NAME: agent} if agent is not None else self.fields
+
+    @property
+    def ended(self) -> bool:
+        """Whether its end has come."""
+        return self._once.locked()
+
+    def stop(self, outcome: str = "ok") -> None:
+        """End well. Only the first of all ends counts."""
+        with guard("end an operation"):
+            if self._once.acquire(blocking=False):
+                self.outcome = outcome
+                self._finish()
+
+    def fail(self, error: BaseException) -> None:
+        """End with this exception: an error, or, where it means that, cancelled or interrupted."""
+        with guard("end an operation"):
+            if self._once.acquire(blocking=False):
+                self.outcome = outcome_of(error)
+                if self.outcome == "error":
+                    self.error = error
+                    self.fields[names.ERROR_TYPE] = error_type(error)
+                self._finish()
+
+    def _finish(self) -> None:
+        nanoseconds = perf_counter_ns() - self._started
+        with guard("finish"):
+            self.kind.finish(self)
+        if engine.instruments is not None and self.kind.measure is not None:
+            with guard("measure"):
+                self.kind.measure(engine.instruments, self, nanoseconds / 1e9)
+        if self.span.is_recording():
+            events.of_end(self)
+            self._end_span(nanoseconds)
+
+    def _end_span(self, nanoseconds: int) -> None:
+        span, policy = self.span, engine.policy
+        if self.outcome != "ok":
+            self.fields[names.OA_OUTCOME] = self.outcome
+        content = for_span(self.captured) if self.captured and policy is not None and policy.spans else NOTHING
+        span.set_attributes({**self.fields, **content})
+        span.update_name(self.kind.span_name(self.fields))
+        if self.error is not None:
+            span.set_status(Status(StatusCode.ERROR, policy.message(self.error) if policy is not None else None))
+        span.end(self.started + nanoseconds)
+
+
+class Absorbed(Operation):
+    """A model call inside a model call: no span and no count of its own; what it learns goes to the outer one."""
+
+    __slots__ = ()
+
+    def chunk(self) -> None:
+        if self.parent is not None:
+            self.parent.chunk()
+
+    def capture(self, content: Mapping[str, Any]) -> None:
+        if self.parent is not None:
+            self.parent.capture({name: value for name, value in content.items() if name not in self.parent.captured})
+
+    def _finish(self) -> None:
+        if self.parent is not None and self.outcome == "ok":
+            for name, value in self.fields.items():
+                self.parent.fields.setdefault(name, value)
+
+
+class Nobody(Operation):
+    """What `oa.current()` gives where nothing runs: takes everything and does nothing."""
+
+    __slots__ = ()
+
+    def set(self, fields: Mapping[str, Any]) -> None:
+        return None
+
+    def _finish(self) -> None:
+        return None
+
+
+NOBODY = Nobody(KINDS["step"], {}, None)
+NOBODY.span, NOBODY.context = INVALID_SPAN, Context()
+
+
+def current() -> Operation:
+    """The operation that runs here; where none does, one that takes everything and does nothing."""
+    running = get_current().get(OPERATION)
+    return running if isinstance(running, Operation) and not running.ended else NOBODY
+
+
+# ------------------------------------------------------------------------------------------------ start
+
+
+def begin(kind: Kind, fields: Mapping[str, Any], *, transparent: bool = False) -> Operation | None:
+    """Start an operation below the current one; None where there is nothing to observe.
+
+    fields: attributes known now, for the sampler, with None for absent. transparent: a model call inside this one may complete it (a decorated function
+    that calls a client), instead of being ignored (a client over a client).
+    """
+    if engine.tracer is None:
+        engine.prepare()
+    context = get_current()
+    if engine.tracer is None or context.get(SUPPRESSED):
+        return None
+    running = context.get(OPERATION)
+    parent = running if isinstance(running, Operation) else None
+    if kind.is_model and parent is not None and parent.kind.is_model and not parent.ended:
+        return _absorb(kind, parent, context)
+    unsampled = _unsampled(context)
+    if unsampled is not None and engine.instruments is None:
+        return None
+    operation = Operation(kind, kind.first(), parent)
+    operation.set(fields)
+    operation.transparent = transparent
+    _place(operation, context, unsampled)
+    return operation
+
+
+def _absorb(kind: Kind, outer: Operation, context: Context) -> Operation | None:
+    if not outer.transparent:
+        return None
+    inner = Absorbed(kind, {}, outer)
+    inner.span, inner.context = outer.span, context
+    return inner
+
+
+def _unsampled(context: Context) -> Span | None:
+    """The parent, where it decides for its children that they are not sampled: they need no span and no context of their own."""
+    span = context.get(SPAN)
+    if type(span) is not NonRecordingSpan or not engine.follows_parent:
+        return None
+    parent = span.get_span_context()
+    return span if parent.is_valid and not parent.is_remote and not parent.trace_flags.sampled else None
+
+
+def _place(operation: Operation, context: Context, unsampled: Span | None) -> None:
+    """Give the operation its span and its context."""
+    if unsampled is not None:
+        operation.span = unsampled
+    else:
+        operation.session = session_of(context)
+        if operation.session:
+            operation.fields.update(operation.session)
+        operation.span = _start_span(operation, context)
+    quiet = unsampled is not None and not operation.kind.is_agent
+    operation.context = context if quiet else Context({**context, SPAN: operation.span, OPERATION: operation})
+    if operation.kind.is_agent:
+        _start_run(operation)
+
+
+def _start_span(operation: Operation, context: Context) -> Span:
+    kind, tracer = operation.kind, engine.tracer
+    assert tracer is not None  # begin() has looked
+    return tracer.start_span(kind.span_name(operation.fields), context, kind.span, operation.fields, start_time=operation.started)
+
+
+def _start_run(operation: Operation) -> None:
+    if engine.instruments is not None:
+        with guard("measure"):
+            metrics.measure_start_of_run(engine.instruments, operation)
+    if operation.span.is_recording():
+        events.of_start(operation)
+
+
+__all__ = ["KINDS", "Kind", "Operation", "begin", "current"]

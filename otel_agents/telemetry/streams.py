@@ -1,0 +1,162 @@
+"""Transparent proxies, one for each protocol, that read a streamed response as the program reads it and end the operation when it ends.
+
+A stream that is read to its end, closed early, broken by an error or dropped unread: each ends its operation, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import wrapt
+
+from otel_agents.telemetry.context import restore, swap
+from otel_agents.telemetry.guard import guard
+from otel_agents.telemetry.operations import Operation
+
+
+class Chunks(Protocol):
+    def add(self, chunk: Any) -> None: ...
+
+    def response(self) -> Any: ...
+
+
+Read = Callable[[Operation, Any], None]
+
+
+class Followed:
+    """The operation of one stream: takes in chunks, ends once."""
+
+    __slots__ = ("chunks", "operation", "read")
+
+    def __init__(self, operation: Operation, chunks: Chunks, read: Read) -> None:
+        self.operation = operation
+        self.chunks = chunks
+        self.read = read
+
+    def add(self, chunk: Any) -> None:
+        with guard("read chunk"):
+            self.operation.chunk()
+            self.chunks.add(chunk)
+
+    def stop(self, outcome: str = "ok") -> None:
+        if not self.operation.ended:
+            self._read()
+            self.operation.stop(outcome)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.operation.ended:
+            self._read()
+            self.operation.fail(error)
+
+    def _read(self) -> None:
+        with guard("read stream"):
+            self.read(self.operation, self.chunks.response())
+
+
+class _Proxy(wrapt.ObjectProxy):  # type: ignore[misc]  # wrapt gives no types for its C class
+    """What both protocols share: everything but the iteration is the library's own object."""
+
+    def __init__(self, wrapped: Any, followed: Followed) -> None:
+        super().__init__(wrapped)
+        self._self_followed = followed
+
+    def __del__(self) -> None:
+        followed = getattr(self, "_self_followed", None)
+        if followed is not None:
+            followed.stop("cancelled")
+
+
+class Stream(_Proxy):
+    """A synchronous stream."""
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        followed = self._self_followed
+        ours = followed.operation.context
+        before = swap(ours)
+        try:
+            chunk = next(self.__wrapped__)
+        except StopIteration:
+            restore(before, ours)
+            followed.stop()
+            raise
+        except BaseException as error:
+            restore(before, ours)
+            followed.fail(error)
+            raise
+        restore(before, ours)
+        followed.add(chunk)
+        return chunk
+
+    def __enter__(self) -> Any:
+        self.__wrapped__.__enter__()
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> Any:
+        self._end(error)
+        return self.__wrapped__.__exit__(kind, error, trace)
+
+    def close(self, *args: Any, **kwargs: Any) -> Any:
+        self._end(None)
+        return self.__wrapped__.close(*args, **kwargs)
+
+    def _end(self, error: BaseException | None) -> None:
+        if error is None:
+            self._self_followed.stop("cancelled")
+        else:
+            self._self_followed.fail(error)
+
+
+class AsyncStream(_Proxy):
+    """An asynchronous stream."""
+
+    def __aiter__(self) -> Any:
+        return self
+
+    async def __anext__(self) -> Any:
+        followed = self._self_followed
+        ours = followed.operation.context
+        before = swap(ours)
+        try:
+            chunk = await self.__wrapped__.__anext__()
+        except StopAsyncIteration:
+            restore(before, ours)
+            followed.stop()
+            raise
+        except BaseException as error:
+            restore(before, ours)
+            followed.fail(error)
+            raise
+        restore(before, ours)
+        followed.add(chunk)
+        return chunk
+
+    async def __aenter__(self) -> Any:
+        await self.__wrapped__.__aenter__()
+        return self
+
+    async def __aexit__(self, kind: Any, error: Any, trace: Any) -> Any:
+        if error is None:
+            self._self_followed.stop("cancelled")
+        else:
+            self._self_followed.fail(error)
+        return await self.__wrapped__.__aexit__(kind, error, trace)
+
+    async def close(self, *args: Any, **kwargs: Any) -> Any:
+        self._self_followed.stop("cancelled")
+        return await self.__wrapped__.close(*args, **kwargs)
+
+    async def aclose(self, *args: Any, **kwargs: Any) -> Any:
+        self._self_followed.stop("cancelled")
+        return await self.__wrapped__.aclose(*args, **kwargs)
+
+
+PROXIES = {"stream": Stream, "async_stream": AsyncStream}
+
+
+def follow(shape: str, stream: Any, operation: Operation, chunks: Chunks, read: Read) -> Any:
+    """The stream, followed: ends the operation when it ends, and has `read` take in the folded response."""
+    return PROXIES[shape](stream, Followed(operation, chunks, read))
