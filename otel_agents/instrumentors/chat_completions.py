@@ -134,7 +134,8 @@ def input_content(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def output_content(answer: Any) -> dict[str, Any]:
     """One message a choice."""
-    return {semconv.OUTPUT_MESSAGES: [_choice(choice) for choice in items(field(answer, "choices"))]}
+    said = [_choice(choice) for choice in items(field(answer, "choices"))]
+    return {semconv.OUTPUT_MESSAGES: said if any(choice["parts"] for choice in said) else []}
 
 
 def prompt_content(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from otel_agents import semconv
 from otel_agents.instrumentors import chat_completions, providers, responses
 from otel_agents.instrumentors.chat_chunks import ChatChunks
 from otel_agents.instrumentors.patching import Patches
-from otel_agents.instrumentors.reading import at, decimal, field, items, text
-from otel_agents.telemetry.calls import Call, Reading, inference
+from otel_agents.instrumentors.reading import at, decimal, field, items, text, whole
+from otel_agents.telemetry.calls import Call, Plan, Reading, inference
 
 # model names without a provider in front, where litellm's own table of models doesn't know them
 NAMES = (("gpt-", "openai"), ("o1", "openai"), ("o3", "openai"), ("o4", "openai"), ("text-embedding-", "openai"), ("claude-", "anthropic"))
@@ -29,16 +29,29 @@ Values = Mapping[str, Any]
 
 def provider_of(values: Values) -> str:
     """The provider litellm will choose: as asked for, by the model's prefix, by its table of models, by the URL."""
-    model = text(values.get("model")) or ""
-    prefix, slash, _ = model.partition("/")
-    named = text(values.get("custom_llm_provider")) or (prefix if slash else None) or _of_table(model)
+    named = text(values.get("custom_llm_provider")) or prefix(values) or _of_table(text(values.get("model")) or "")
     return providers.of_litellm(named) if named else providers.place(_url(values))[0] or "litellm"
 
 
+def prefix(values: Values) -> str | None:
+    """What stands before the first slash of the model, if litellm takes it for a provider's name."""
+    start, slash, _ = (text(values.get("model")) or "").partition("/")
+    return start if slash and start in _library("provider_list", ()) else None
+
+
+def model_of(values: Values) -> str | None:
+    """The model without the provider's name before it."""
+    model, before = text(values.get("model")), prefix(values)
+    return model.removeprefix(f"{before}/") if model and before else model
+
+
 def _of_table(model: str) -> str | None:
-    table = getattr(sys.modules.get("litellm"), "model_cost", None)
-    known = at(table, model, "litellm_provider")
+    known = at(_library("model_cost", {}), model, "litellm_provider")
     return text(known) or next((provider for start, provider in NAMES if model.startswith(start)), None)
+
+
+def _library(name: str, default: Any) -> Any:
+    return getattr(sys.modules.get("litellm"), name, default)
 
 
 def _url(values: Values) -> str:
@@ -83,20 +96,29 @@ def no_content(_: Any) -> dict[str, Any]:
 
 
 class Chunks(ChatChunks):
-    """litellm keeps the usage of a stream on its last chunk, off the wire, unless the caller asked for a usage chunk."""
+    """litellm takes the usage off the chunks unless the caller asked for it, and keeps the sum of what came beside the last one; 0 when none came."""
 
     def __init__(self, choices: int = 1) -> None:
         super().__init__(choices)
-        self._last: Any = None
+        self._counted: Any = None
 
     def add(self, chunk: Any) -> None:
-        self._last = chunk
         super().add(chunk)
+        counted = at(chunk, "_hidden_params", "usage")
+        if whole(field(counted, "total_tokens")):
+            self._counted = counted
 
     def response(self) -> dict[str, Any]:
-        notes = field(self._last, "_hidden_params")
         folded = super().response()
-        return {**folded, "usage": folded["usage"] or field(notes, "usage"), "_hidden_params": notes}
+        return {**folded, "usage": folded["usage"] or self._counted}
+
+
+def chat_chunks(call: Call) -> Chunks:
+    return Chunks(whole(call.kwargs.get("n")) or 1)
+
+
+def response_events(call: Call) -> responses.ResponseEvents:
+    return responses.ResponseEvents()
 
 
 # ------------------------------------------------------------------------------------------------ the table
@@ -111,11 +133,11 @@ class Api(NamedTuple):
     response: Callable[[Any], dict[str, Any]]
     input: Callable[[Values], dict[str, Any]]
     output: Callable[[Any], dict[str, Any]]
-    chunks: Callable[[], Any] | None = None
+    chunks: Callable[[Call], Any] | None = None
 
 
 CHAT = Api(
-    "chat", ("model", "messages"), chat_completions.request, completion_response, chat_completions.input_content, chat_completions.output_content, Chunks
+    "chat", ("model", "messages"), chat_completions.request, completion_response, chat_completions.input_content, chat_completions.output_content, chat_chunks
 )
 COMPLETION = Api(
     "text_completion",
@@ -124,10 +146,10 @@ COMPLETION = Api(
     completion_response,
     chat_completions.prompt_content,
     chat_completions.output_content,
-    Chunks,
+    chat_chunks,
 )
 EMBEDDING = Api("embeddings", ("model", "input"), chat_completions.embedding_request, embedding_response, no_content, no_content)
-RESPONSE = Api("chat", ("input", "model"), responses.request, response_response, responses.input_content, responses.output_content, responses.ResponseEvents)
+RESPONSE = Api("chat", ("input", "model"), responses.request, response_response, responses.input_content, responses.output_content, response_events)
 
 # each function under its public name (in newer versions a dispatcher) and in its home, where litellm and others find it too
 FUNCTIONS = (
@@ -183,11 +205,12 @@ def signature(api: Api, *, routed: bool) -> Signature:
 
 def reading(api: Api, called: Signature, streams: str) -> Reading:
     """How one function is read; `streams` is the protocol of what it streams."""
-    protocol, fold = {"stream": "__next__", "async_stream": "__anext__"}[streams], api.chunks
+    protocol = {"stream": "__next__", "async_stream": "__anext__"}[streams]
 
     def request(call: Call) -> dict[str, Any]:
         values = called.values(call)
-        return api.request(values) | session(values) | providers.server(_url(called.target(call)))
+        more = {semconv.REQUEST_MODEL: model_of(values), semconv.CONVERSATION_ID: text(values.get("litellm_session_id"))}
+        return api.request(values) | more | providers.server(_url(called.target(call)))
 
     return Reading(
         operation=api.operation,
@@ -195,20 +218,19 @@ def reading(api: Api, called: Signature, streams: str) -> Reading:
         response=api.response,
         input=lambda call: api.input(called.values(call)),
         output=api.output,
-        chunks=(lambda call: fold()) if fold else None,
+        chunks=api.chunks,
         shape=lambda call, result: streams if hasattr(type(result), protocol) else "value",
     )
 
 
-def session(values: Values) -> dict[str, Any]:
-    """The session a caller groups its calls by."""
-    return {semconv.CONVERSATION_ID: text(values.get("litellm_session_id"))}
+def plan(target: str, api: Api, *, routed: bool) -> Plan:
+    """How the function at `target` is observed; those whose names begin with an "a" are asynchronous."""
+    called = signature(api, routed=routed)
+    name = target.replace(":", ".").rpartition(".")[2]
+    return inference(lambda call: provider_of(called.target(call)), reading(api, called, "async_stream" if name.startswith("a") else "stream"))
 
 
 def hook(patches: Patches) -> None:
     for table, routed in ((FUNCTIONS, False), (ROUTED, True)):
         for target, api in table:
-            name = target.replace(":", ".").rpartition(".")[2]
-            called = signature(api, routed=routed)
-            streams = "async_stream" if name.startswith("a") else "stream"
-            patches.wrap(target, inference(lambda call, called=called: provider_of(called.target(call)), reading(api, called, streams)))
+            patches.wrap(target, plan(target, api, routed=routed))

@@ -44,8 +44,9 @@ def body(answer: Any) -> Any:
 
 def base_url(call: Call) -> str:
     """The URL of the client behind a resource; the transport's own class, never asked which."""
-    url = field(field(call.instance, "_client"), "base_url")
-    return "" if url is None else str(url)
+    client = field(call.instance, "_client")
+    url = field(client, "base_url") or field(client, "_base_url")
+    return str(url) if url else ""
 
 
 def provider(call: Call) -> str:
@@ -156,8 +157,14 @@ CALLS = (
     ("openai.resources.beta.responses:{}Responses.retrieve", FETCH),
 )
 
+# the helpers of `.stream()` close the response behind the stream they read
+HELPERS = ("openai.lib.streaming.chat:{}ChatCompletionStream.close", "openai.lib.streaming.responses:{}ResponseStream.close")
+
 
 def hook(patches: Patches) -> None:
+    for helper in HELPERS:
+        for colour in ("", "Async"):
+            patches.end_with(helper.format(colour), "_raw_stream")
     for target, reading in CALLS:
         for colour in ("", "Async"):
             patches.wrap(target.format(colour), inference(provider, reading))

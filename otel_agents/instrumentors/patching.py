@@ -6,6 +6,7 @@ The finder stands first in `sys.meta_path` and costs one dictionary look-up an i
 
 from __future__ import annotations
 
+import functools
 import logging
 import sys
 from collections.abc import Callable, Iterator
@@ -103,6 +104,10 @@ class Patches:
 
         self.replace(target, lambda function: around(function, plan))
 
+    def end_with(self, target: str, attribute: str) -> None:
+        """Let the function at `target`, a method that closes, also end the stream that its instance holds under `attribute`."""
+        self.replace(target, lambda close: _closing(close, attribute))
+
     def replace(self, target: str, change: Callable[[Any], Any]) -> None:
         """Put `change(function)` where the function at `target` is; a target that this version of the library lacks is noted as absent."""
         module, _, path = target.partition(":")
@@ -176,6 +181,18 @@ def _raw(owner: Any, name: str) -> Any:
     """The attribute as it is stored, so that a static or class method is seen as one."""
     homes = owner.__mro__ if isinstance(owner, type) else (owner,)
     return next((vars(home)[name] for home in homes if name in getattr(home, "__dict__", ())), ABSENT)
+
+
+def _closing(close: Any, attribute: str) -> Any:
+    @functools.wraps(close)
+    def closing(instance: Any, *args: Any, **kwargs: Any) -> Any:
+        with guard("close stream"):
+            followed = getattr(vars(instance).get(attribute), "_self_followed", None)
+            if followed is not None:
+                followed.stop("cancelled")
+        return close(instance, *args, **kwargs)
+
+    return closing
 
 
 def _like(original: Any, change: Callable[[Any], Any]) -> Any:

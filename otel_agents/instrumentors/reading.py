@@ -12,7 +12,7 @@ from typing import Any
 
 from otel_agents.telemetry.slots import module_of, mro, stored
 
-LIBRARIES = ("openai.", "litellm.")
+LIBRARIES = frozenset({"openai", "litellm"})
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 Parameters = tuple[tuple[str, str, Callable[[Any], Any]], ...]
@@ -23,16 +23,16 @@ def field(value: Any, name: str) -> Any:
     if type(value) is dict:
         return value.get(name)
     kind = type(value)
-    if module_of(kind).startswith(LIBRARIES):
+    if _is_of_a_library(kind):
         return getattr(value, name, None)
-    return stored(value, name) if any(module_of(ancestor).startswith(LIBRARIES) for ancestor in mro(kind)) else None
+    return stored(value, name) if any(_is_of_a_library(ancestor) for ancestor in mro(kind)) else None
 
 
 def fields(value: Any) -> Mapping[str, Any]:
     """All fields of a plain dict or of a library's model at once: a stream is read chunk by chunk."""
     if type(value) is dict:
         return value
-    if not module_of(type(value)).startswith(LIBRARIES):
+    if not _is_of_a_library(type(value)):
         return NOTHING
     extra = getattr(value, "__pydantic_extra__", None)
     return {**vars(value), **extra} if extra else vars(value)
@@ -84,3 +84,7 @@ def parsed(value: Any) -> Any:
         return json.loads(value)
     except (ValueError, RecursionError):
         return value
+
+
+def _is_of_a_library(kind: type) -> bool:
+    return module_of(kind).partition(".")[0] in LIBRARIES
