@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Annotated, Any, Final
 
 from pydantic import Field, PlainValidator, ValidationError, ValidationInfo
@@ -86,7 +85,7 @@ def folder(value: Any) -> Path:
 
 
 def routing(value: Mapping[str, Any]) -> Mapping[str, Any]:
-    return MappingProxyType({name: OTLP_KNOBS[name](given) for name, given in value.items()})
+    return {name: OTLP_KNOBS[name](given) for name, given in value.items()}
 
 
 def content_places(value: Any) -> tuple[str, ...]:
@@ -139,13 +138,13 @@ class Settings(BaseSettings):
     metrics_exporter: MaybeWords = None
     logs_exporter: MaybeWords = None
     id_generator: MaybeText = None
-    otlp: Annotated[Mapping[str, Any], PlainValidator(routing)] = MappingProxyType({})
-    agents: Table = MappingProxyType({})
-    models: Table = MappingProxyType({})
-    experiments: Table = MappingProxyType({})
-    alerts: Table = MappingProxyType({})
+    otlp: Annotated[Mapping[str, Any], PlainValidator(routing)] = Field(default_factory=dict, repr=False)
+    agents: Table = Field(default_factory=dict)
+    models: Table = Field(default_factory=dict)
+    experiments: Table = Field(default_factory=dict)
+    alerts: Table = Field(default_factory=dict)
     config_file: MaybePath = None
-    origins: Mapping[str, str] = Field(default=MappingProxyType({}), repr=False)
+    origins: Mapping[str, str] = Field(default_factory=dict, repr=False)
 
     @classmethod
     def settings_customise_sources(
