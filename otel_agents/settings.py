@@ -107,7 +107,7 @@ Table = Annotated[Mapping[str, Any], PlainValidator(knobs.mapping)]
 class Settings(BaseSettings):
     """Every knob of otel-agents; units are bytes and seconds. `load()` makes one, `otel-agents config show` says where each value came from."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=False, protected_namespaces=())
 
     enabled: Switch = True
     service_name: MaybeText = None
