@@ -109,6 +109,7 @@ class Receiver:
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # headers and body are two writes
     receiver: ClassVar[Receiver]
 
     def do_POST(self) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 from otel_agents.journal.files import NAME, OFFSETS, Segment, as_sent, locked
 from otel_agents.journal.tally import Offsets
@@ -16,6 +17,15 @@ ELECTION = "adopter.lock"
 TOGETHER = 64  # dead segments sent at once: most hold a few lines
 PASS_S = 0.2  # time of one pass
 SCAN_EVERY_S = 15.0
+
+
+class Scan(Protocol):
+    """What os.scandir gives."""
+
+    def __next__(self) -> os.DirEntry[str]: ...
+    def __iter__(self) -> Iterator[os.DirEntry[str]]: ...
+    def close(self) -> None: ...
+
 
 Ship = Callable[[str, list[Segment]], bool]
 
@@ -26,7 +36,7 @@ class Adopter:
     def __init__(self, folder: Path, own: str) -> None:
         self._folder, self._own = folder, own
         self._election: int | None = None
-        self._entries: Iterator[os.DirEntry[str]] | None = None
+        self._entries: Scan | None = None
         self._next_scan = 0.0
         self._offsets: dict[str, Offsets] = {}
 
@@ -73,7 +83,7 @@ class Adopter:
     def _next_dead(self, signals: set[str], until: float) -> list[Segment]:
         found: list[Segment] = []
         while len(found) < TOGETHER and time.monotonic() < until:
-            entry = next(self._entries or iter(()), None)
+            entry = next(self._entries, None) if self._entries is not None else None
             if entry is None:
                 self._finish_scan()
                 break
@@ -127,6 +137,8 @@ class Adopter:
 
     def _finish_scan(self) -> None:
         """Let the folder go, so that another process may be elected."""
+        if self._entries is not None:
+            self._entries.close()
         self._entries = None
         self._offsets.clear()
         if self._election is not None:

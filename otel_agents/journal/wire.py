@@ -235,6 +235,8 @@ def read(response: http.client.HTTPResponse, sock: socket.socket, deadline: floa
         if not part:
             break
         content += part
+    if response.length == 0:
+        response.close()  # all of it is read: the connection may carry the next request
     return content
 
 

@@ -15,21 +15,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from otel_agents.journal.encode import Lines
 from otel_agents.journal.segments import Journal
 from otel_agents.journal.ship import Shipper
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    url: str
-    protocol: Any
-    headers: Any
-    timeout: float
-    compression: str
-    certificate: Any
-    client_key: Any
-    client_certificate: Any
-    insecure: Any
-
+from otel_agents.settings import Endpoint
 
 RESOURCE = Resource({"service.name": "rig"}, "https://example.test/schema")
 SCOPE = InstrumentationScope("otel_agents", "1", "https://example.test/scope")
