@@ -12,6 +12,7 @@ from otel_agents.analysis.items import Decoder, Item, Log, Span
 
 SIGNALS = ("traces", "logs")
 LAST_BYTES = 2**17
+RECENT = 16  # segments that are looked into for the last items
 
 
 @dataclass(slots=True)
@@ -41,11 +42,20 @@ class Follower:
         for line in whole.splitlines():
             yield from self.decoders[segment.signal].items(line, str(segment.path))
 
-    def last(self, count: int) -> list[Item]:
-        """The last items that are there already, in order of time."""
-        recent = self.folder.segments(*SIGNALS)[: max(count, 8)] if count > 0 else []
-        found = (item for segment in recent for line in last_lines(segment) for item in self.decoders[segment.signal].items(line, str(segment.path)))
-        return sorted(nlargest(count, found, key=moment), key=moment)
+    def before(self, count: int, since: int = 0) -> list[Item]:
+        """What was there already, in order of time: all since a moment (nanoseconds since the epoch), or the last `count` items."""
+        if since:
+            return sorted((item for item in self.there(since) if moment(item) >= since), key=moment)
+        return sorted(nlargest(count, self.there(), key=moment), key=moment) if count > 0 else []
+
+    def there(self, since: int = 0) -> Iterator[Item]:
+        """The items in front of the positions; without a moment to begin at, those near the end of the newest segments."""
+        segments = self.folder.segments(*SIGNALS, since=since)
+        for segment in segments if since else segments[:RECENT]:
+            end = self.positions.get(segment.key, 0)
+            start = 0 if since else max(0, end - LAST_BYTES)
+            for line in read(segment.path, start, end - start).split(b"\n")[1 if start else 0 : -1]:
+                yield from self.decoders[segment.signal].items(line, str(segment.path))
 
 
 def moment(item: Item) -> int:
@@ -62,12 +72,6 @@ def whole_lines(segment: Segment) -> int:
     start = max(0, segment.size - LAST_BYTES)
     end = read(segment.path, start, segment.size - start).rfind(b"\n") + 1
     return start + end if end or start == 0 else segment.size
-
-
-def last_lines(segment: Segment) -> list[bytes]:
-    start = max(0, segment.size - LAST_BYTES)
-    lines = read(segment.path, start, segment.size - start).split(b"\n")
-    return lines[1 if start else 0 : -1]
 
 
 def read(path: Path, start: int, size: int) -> bytes:

@@ -53,9 +53,9 @@ def journal_of(options: argparse.Namespace) -> Path:
     """The journal folder that was named, or that the settings name."""
     if options.journal is not None:
         return Path(options.journal)
-    from otel_agents.settings import load
+    from otel_agents.settings import load_forgiving  # as the programs read them: what else is wrong there is doctor's to say
 
-    return load().journal_dir
+    return load_forgiving()[0].journal_dir
 
 
 def search_of(options: argparse.Namespace) -> Search:

@@ -8,7 +8,7 @@ from typing import Any
 from otel_agents.analysis.folder import Folder
 from otel_agents.analysis.items import Event, Log, Span
 from otel_agents.analysis.search import Search, logs_of
-from otel_agents.analysis.traces import Trace, summary
+from otel_agents.analysis.traces import Node, Trace, summary
 from otel_agents.cli import reading, screen
 
 LAST = "last"
@@ -75,11 +75,11 @@ def show(trace: Trace, logs: list[Log], *, with_logs: bool = False, whole: bool 
 
 
 def as_json(trace: Trace, logs: list[Log]) -> dict[str, Any]:
-    spans = [span_as_json(node.span, node.outcome) for node in trace.recorded()]
+    spans = [span_as_json(node.span) for node in trace.recorded()]
     return {"summary": screen.as_json(summary(trace)), "spans": spans, "logs": [log_as_json(log) for log in logs]}
 
 
-def span_as_json(span: Span, outcome: str) -> dict[str, Any]:
+def span_as_json(span: Span) -> dict[str, Any]:
     return {
         "trace_id": span.trace_id,
         "span_id": span.span_id,
@@ -90,7 +90,7 @@ def span_as_json(span: Span, outcome: str) -> dict[str, Any]:
         "start_unix_nano": span.start,
         "end_unix_nano": span.end,
         "duration_s": None if span.end is None else round((span.end - span.start) / screen.SECOND, 9),
-        "outcome": outcome,
+        "outcome": Node(span).outcome,
         "error": {"type": span.attributes.get("error.type"), "message": span.message} if span.failed else None,
         "attributes": dict(span.attributes),
         "events": [event_as_json(event) for event in span.events],

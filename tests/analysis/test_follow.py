@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from written_journal import Written, line, log, span
+from written_journal import EPOCH, Written, line, log, span
 
 from otel_agents.analysis.folder import Folder
 from otel_agents.analysis.follow import Follower
@@ -49,8 +49,18 @@ def test_the_last_items(tmp_path: Path) -> None:
     journal.spans("1-a-b-1", *(span(f"s{number}", id=number, end=number) for number in range(1, 9)))
     journal.logs("1-a-b-1", log("said", at=7.5))
     follower = Follower(Folder(tmp_path))
-    assert names(follower.last(3)) == ["s7", "said", "s8"]
-    assert follower.last(0) == []
+    assert names(follower.before(3)) == ["s7", "said", "s8"]
+    assert names(follower.before(0, since=(EPOCH + 7) * 10**9)) == ["s7", "said", "s8"]
+    assert follower.before(0) == []
+
+
+def test_what_came_since_the_start_is_not_told_twice(tmp_path: Path) -> None:
+    path = Written(tmp_path).spans("1-a-b-1", span("before", id=1))
+    follower = Follower(Folder(tmp_path))
+    with path.open("a") as file:
+        file.write(line("traces", span("after", id=2)))
+    assert names(follower.before(9)) == names(follower.before(0, since=1)) == ["before"]
+    assert names(follower.poll()) == ["after"]
 
 
 def test_a_journal_that_comes_into_being(tmp_path: Path) -> None:

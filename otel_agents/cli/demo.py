@@ -1,0 +1,150 @@
+"""See it work: run an agent with tools, a memory, streaming and a failure it recovers from, and show what was recorded of it.
+
+The agent is an ordinary program (examples/assistant) that asks its model through litellm. Without options the model is a scripted one on loopback: no key,
+no network. With --base-url and --model it is any OpenAI-compatible endpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import secrets
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from otel_agents.analysis.search import Found, Search, Wanted, logs_of
+from otel_agents.cli import reading, screen, scripted, trace
+from otel_agents.cli import run as launch
+
+PROGRAM = "assistant.py"
+HOMES = (Path(__file__).parent / "assistant", Path(__file__).parents[2] / "examples" / "assistant")  # in a wheel, in a checkout
+SCRIPTED_MODEL = "gpt-4o-mini"
+INTERRUPTED = 130
+MISSING = "otel-agents demo: it asks its model through litellm, which is not installed here. Install it with: pip install 'otel-agents[demo]'"
+NEXT = (
+    ("otel-agents trace last --logs", "the newest of them again, with the program's log lines"),
+    ("otel-agents traces", "everything that was recorded"),
+    ("OTEL_AGENTS_ENABLED=true python your_program.py", "record your own program"),
+    ("OTEL_AGENTS_CONTENT=full otel-agents demo", "also what was said"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318", "send it to a Collector as well"),
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("questions", nargs="*", metavar="QUESTION", help="what to ask a model of your own (--base-url); default: two questions about a journey")
+    parser.add_argument("--base-url", metavar="URL", help="an OpenAI-compatible endpoint, such as http://localhost:11434/v1")
+    parser.add_argument("--model", metavar="NAME", help=f"its model (default: {SCRIPTED_MODEL})")
+    parser.add_argument("--api-key-env", default="OPENAI_API_KEY", metavar="NAME", help="the variable that holds its key (default: OPENAI_API_KEY)")
+    reading.add_journal(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the program, then print what was recorded; 1 when it failed or nothing was recorded."""
+    if wrong := misuse(options):
+        screen.say(wrong)
+        return 2
+    if importlib.util.find_spec("litellm") is None:
+        screen.say(MISSING)
+        return 1
+    conversation = f"demo-{secrets.token_hex(4)}"
+    with endpoint(options) as base_url:
+        status = run_program(options, base_url, conversation)
+    if status == INTERRUPTED:
+        return status
+    return report(options, conversation, status)
+
+
+def misuse(options: argparse.Namespace) -> str:
+    """What doesn't go together, with what to write instead."""
+    if options.questions and not options.base_url:
+        return "otel-agents demo: the scripted model knows its own two questions only; give --base-url (and --model) to ask a real one"
+    if options.model and not options.base_url:
+        return "otel-agents demo: --model needs --base-url, the endpoint that serves it"
+    return ""
+
+
+@contextmanager
+def endpoint(options: argparse.Namespace) -> Iterator[str]:
+    """The endpoint that was named, or our scripted model, for as long as the program runs."""
+    if options.base_url:
+        yield options.base_url
+        return
+    with scripted.ScriptedModel() as model:
+        yield model.base_url
+
+
+# ------------------------------------------------------------------------------------------------ the program
+
+
+def run_program(options: argparse.Namespace, base_url: str, conversation: str) -> int:
+    """Run it as its user would, and give its exit status; its output is shown as it comes."""
+    words = command(options, base_url, conversation)
+    announce(options, words, base_url)
+    try:
+        return subprocess.run(words, env=environment(options), stdout=sys.stderr if options.json else None, check=False).returncode
+    except KeyboardInterrupt:  # the program got it, too, and has ended
+        return INTERRUPTED
+
+
+def command(options: argparse.Namespace, base_url: str, conversation: str) -> list[str]:
+    model = options.model or SCRIPTED_MODEL
+    questions = options.questions or scripted.QUESTIONS
+    named = ["--base-url", base_url, "--model", model, "--api-key-env", options.api_key_env, "--conversation", conversation]
+    return [sys.executable, str(program()), *named, *questions]
+
+
+def program() -> Path:
+    """The assistant's program, which travels with the package."""
+    return next(home / PROGRAM for home in HOMES if (home / PROGRAM).exists())
+
+
+def environment(options: argparse.Namespace) -> dict[str, str]:
+    """Ours switched on; litellm kept from asking the network for its price list, which it has on board."""
+    given = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONUNBUFFERED": "1", **launch.environment(os.environ)}
+    return given | ({"OTEL_AGENTS_JOURNAL_DIR": str(options.journal.resolve())} if options.journal else {})
+
+
+def announce(options: argparse.Namespace, words: list[str], base_url: str) -> None:
+    if options.json:
+        return
+    model = f"{options.model or SCRIPTED_MODEL} at {base_url}" if options.base_url else f"{SCRIPTED_MODEL}, scripted, on {base_url} (no key, no network)"
+    shown = shlex.join(["python", *words[1:2]])
+    print(f"A travel assistant with tools, a memory and streamed answers, asking its model through litellm.\n\n  model    {model}")
+    print(f"  program  OTEL_AGENTS_ENABLED=true {shown} …\n", flush=True)
+
+
+# ------------------------------------------------------------------------------------------------ what was recorded
+
+
+def report(options: argparse.Namespace, conversation: str, status: int) -> int:
+    search = reading.search_of(options)
+    found = list(reversed(search.newest(Wanted(session=conversation))))
+    if options.json:
+        screen.print_json(
+            {"conversation_id": conversation, "status": status, "journal": str(search.folder.path), "traces": [screen.as_json(one.summary) for one in found]}
+        )
+    elif found:
+        show(search, found)
+    if not found:
+        screen.say(f"otel-agents demo: the program ended with status {status} and nothing was recorded in {search.folder.path}; `otel-agents doctor` says why.")
+    elif status:
+        screen.say(f"otel-agents demo: the program ended with status {status}; what it recorded until then is there all the same.")
+    return int(status != 0 or not found)
+
+
+def show(search: Search, found: list[Found]) -> None:
+    """The trees, where they are, and what to do next."""
+    console = screen.console()
+    for one in found:
+        console.rule(style="dim")
+        trace.show(one.trace, logs_of(search.folder, one.summary.trace_id))
+    console.rule(style="dim")
+    print(f"It all lies in {search.folder.path}\n\nNext")
+    width = max(len(words) for words, _ in NEXT)
+    for words, meaning in NEXT:
+        console.print(f"  {words.ljust(width)}  {meaning}", overflow="fold", soft_wrap=True)

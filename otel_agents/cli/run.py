@@ -1,0 +1,90 @@
+"""Run a Python program with otel-agents switched on, as if OTEL_AGENTS_ENABLED=true had been set for it.
+
+  otel-agents run app.py ARGS…            a file
+  otel-agents run -m package.module …     a module, as with python -m
+  otel-agents run celery worker …         a command of this environment
+  otel-agents run -- python -X dev app.py any other command line
+
+The program replaces this command: signals reach it, and its exit status is the status.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import site
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import otel_agents
+from otel_agents.cli.screen import say
+
+SWITCH = "OTEL_AGENTS_ENABLED"
+NOT_FOUND, NOT_EXECUTABLE = 127, 126  # what a shell says
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "otel-agents run [-m MODULE | PROGRAM | -- COMMAND] [ARGS…]"
+    parser.add_argument("-m", dest="module", nargs=argparse.REMAINDER, metavar="MODULE", help="run a module, with its arguments")
+    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="PROGRAM", help="a .py file or a command, with its arguments")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Become the program; returns only when it can't be started."""
+    words = command(options.words, options.module)
+    if not words:
+        say("otel-agents run: which program? For example: otel-agents run app.py, or: otel-agents run -m package.module")
+        return 2
+    program = found(words[0])
+    if program is None:
+        say(f"otel-agents run: there is no program {words[0]!r}: neither a file that can be run nor a command on PATH. For a module: otel-agents run -m MODULE")
+        return NOT_FOUND
+    try:
+        os.execve(program, words, environment(os.environ))
+    except OSError as problem:
+        say(f"otel-agents run: {program} can't be started: {problem.strerror}")
+        return NOT_EXECUTABLE
+
+
+def command(words: list[str], module: list[str] | None = None) -> list[str]:
+    """The command line to execute: Python files and modules run by this interpreter, everything else as it stands."""
+    if module is not None:
+        return [sys.executable, "-m", *module] if module else []
+    plain = words[1:] if words[:1] == ["--"] else words
+    return [sys.executable, *plain] if plain and is_python(Path(plain[0])) else plain
+
+
+def is_python(path: Path) -> bool:
+    return path.suffix in (".py", ".pyz", ".pyc") or (path.is_dir() and (path / "__main__.py").exists())
+
+
+def found(program: str) -> str | None:
+    """Where the program is: this environment's commands come first, as its `bin` need not be on PATH."""
+    beside = os.path.dirname(sys.executable)
+    return shutil.which(program, path=os.pathsep.join((beside, os.environ.get("PATH", os.defpath))))
+
+
+# ------------------------------------------------------------------------------------------------ what switches it on
+
+
+def environment(given: Mapping[str, str]) -> dict[str, str]:
+    """The environment with our switch on, and our start-up module in reach where no .pth file of ours is read."""
+    switched = {**given, SWITCH: "true"}
+    if not pth_files() and (folder := sitecustomize_folder()):
+        switched["PYTHONPATH"] = os.pathsep.join(path for path in (str(folder), given.get("PYTHONPATH", "")) if path)
+    return switched
+
+
+def pth_files() -> list[Path]:
+    """Our files that this interpreter reads when it starts."""
+    folders = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
+    names = ("otel_agents.start", "otel_agents.pth") if sys.version_info >= (3, 15) else ("otel_agents.pth",)
+    return [path for folder in folders for name in names if (path := Path(folder) / name).exists()]
+
+
+def sitecustomize_folder() -> Path | None:
+    """The folder with our sitecustomize.py: beside the package, where `pip --target` and editable installs have it."""
+    folder = Path(otel_agents.__file__).resolve().parent.parent
+    return folder if (folder / "sitecustomize.py").exists() else None

@@ -1,0 +1,118 @@
+"""Follow what running programs record, as it comes: spans that end, log lines, runs that begin. Ctrl-C ends it."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from otel_agents import semconv as names
+from otel_agents.analysis.folder import Folder
+from otel_agents.analysis.follow import Follower
+from otel_agents.analysis.items import Item, Log, Span
+from otel_agents.cli import reading, screen, trace
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+POLL_S = 0.25
+SHARE = 10  # of the time at most a tenth is spent on looking, however many files there are
+HIDDEN_EVENTS = (names.EVENT_CLIENT_INFERENCE_OPERATION_DETAILS, names.EVENT_OA_TOOL_DETAILS)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    reading.add_journal(parser)
+    reading.add_filters(parser)
+    parser.add_argument("-n", "--lines", type=int, default=10, metavar="N", help="begin with the last N items (default: 10); with --since, with all since then")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print until interrupted, which is its normal end."""
+    folder = Folder(reading.journal_of(options))
+    choice = Choice(options.session, options.agent)
+    show = show_json if options.json else show_text
+    screen.say(f"otel-agents: following {folder.path}; Ctrl-C ends it")
+    try:
+        for items in arriving(folder, options):
+            show(choice.of(items))
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def arriving(folder: Folder, options: argparse.Namespace) -> Iterator[list[Item]]:
+    """What is there, then for ever what comes."""
+    follower = Follower(folder)
+    yield follower.before(options.lines, options.since)
+    while True:
+        began = time.monotonic()
+        yield follower.poll()
+        time.sleep(max(POLL_S, SHARE * (time.monotonic() - began)))
+
+
+class Choice:
+    """Keeps what belongs to a conversation and an agent: whatever is in a trace that has said so once."""
+
+    def __init__(self, session: str | None, agent: str | None) -> None:
+        self.wanted = {name: value for name, value in ((names.CONVERSATION_ID, session), (names.AGENT_NAME, agent)) if value is not None}
+        self.traces: set[str] = set()
+
+    def of(self, items: Iterable[Item]) -> list[Span | Log]:
+        return [item for item in items if isinstance(item, Span | Log) and self.has(item)]
+
+    def has(self, item: Span | Log) -> bool:
+        if all(item.attributes.get(name) == value for name, value in self.wanted.items()):
+            self.traces.add(item.trace_id)
+            return True
+        return bool(item.trace_id) and item.trace_id in self.traces
+
+
+def show_json(items: list[Span | Log]) -> None:
+    for item in items:
+        screen.print_json_line(as_json(item))
+
+
+def as_json(item: Span | Log) -> dict[str, Any]:
+    if isinstance(item, Log):
+        return {"signal": "log", **trace.log_as_json(item)}
+    return {"signal": "span", **trace.span_as_json(item)}
+
+
+def show_text(items: list[Span | Log]) -> None:
+    console = screen.console()
+    for item in items:
+        if isinstance(item, Span) or item.event not in HIDDEN_EVENTS:
+            console.print(line(item), no_wrap=True, overflow="ellipsis", crop=True)
+
+
+def line(item: Span | Log) -> Text:
+    """Time, trace, what it was and what came of it, on one line."""
+    from rich.text import Text
+
+    when = item.time if isinstance(item, Log) else item.end or item.start
+    begin = Text.assemble((f"{screen.local(when):%H:%M:%S.%f}"[:-3], "dim"), f"  {screen.short(item.trace_id) or '-' * 8}  ")
+    return begin.append_text(of_log(item) if isinstance(item, Log) else of_span(item))
+
+
+def of_span(span: Span) -> Text:
+    from otel_agents.analysis.traces import Node, totals_of
+    from otel_agents.cli import tree
+
+    totals = totals_of(span)
+    numbers = (screen.duration((span.end or span.start) - span.start), screen.tokens(totals), screen.money(totals.cost))
+    text = tree.name_of(Node(span)).append("  " + "  ".join(number for number in numbers if number))
+    if span.failed:
+        text.append(f"  {span.attributes.get(names.ERROR_TYPE, 'error')}: {screen.one_line(span.message)}".removesuffix(": "), "red")
+    return text
+
+
+def of_log(log: Log) -> Text:
+    from rich.text import Text
+
+    from otel_agents.cli import tree
+
+    if log.event in (names.EVENT_OA_RUN_STARTED, names.EVENT_OA_RUN_ENDED):
+        outcome = str(log.attributes.get(names.OA_OUTCOME, "started"))
+        return Text(f"{'▶' if outcome == 'started' else '■'} {log.attributes.get(names.AGENT_NAME, 'run')} {outcome}", screen.COLOURS.get(outcome, "cyan"))
+    return tree.text_of(log)
