@@ -163,7 +163,7 @@ def _tool(tool: Any) -> dict[str, Any]:
 
 def _choice(choice: Any) -> Message:
     spoken = field(choice, "message")
-    return message(spoken) if spoken is not None else {"role": "assistant", "parts": [_text(field(choice, "text") or "")]}
+    return message(spoken) if spoken is not None else {"role": "assistant", "parts": list(content_parts(field(choice, "text")))}
 
 
 def _spoken(item: Any) -> Iterator[Message]:
