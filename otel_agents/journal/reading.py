@@ -25,13 +25,16 @@ class Line:
     raw: bytes | None
 
 
-def lines_of(segment: Segment, fd: int, end: int) -> Iterator[Line]:
-    """The whole lines between what is acknowledged and `end`."""
+def lines_of(segment: Segment, fd: int, end: int, *, is_complete: bool) -> Iterator[Line]:
+    """The whole lines between what is acknowledged and `end`; in a complete segment also what is behind the last newline."""
     offset = segment.offset
     while offset < end and (chunk := whole_lines(fd, offset, end)):
         for raw in chunk.split(b"\n")[:-1]:
             offset += len(raw) + 1
             yield Line(segment, offset, readable(segment.signal, raw))
+    if is_complete and not segment.torn and offset < end:
+        raw = os.pread(fd, min(LONGEST, end - offset), offset)
+        yield Line(segment, end, raw if is_whole(segment.signal, raw) else None)
 
 
 def whole_lines(fd: int, offset: int, end: int) -> bytes:
@@ -53,10 +56,11 @@ def readable(signal: str, raw: bytes) -> bytes | None:
     start = raw.rfind(head)  # in a string its quotes would be escaped
     if start >= 0 and raw.endswith(b"]}") and raw.find(TAIL_START, start) > 0:
         return raw[start:]
-    return raw if is_of_another_version(signal, raw) else None
+    return raw if is_whole(signal, raw) else None
 
 
-def is_of_another_version(signal: str, raw: bytes) -> bool:
+def is_whole(signal: str, raw: bytes) -> bool:
+    """Whether it parses: a line without its newline, or one that another version of us wrote."""
     if not (raw.startswith(OUTER[signal]) and raw.endswith(b"]}")):
         return False
     try:

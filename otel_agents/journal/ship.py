@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from otel_agents.journal.adopt import Adopter
 from otel_agents.journal.caps import Caps
 from otel_agents.journal.delivery import Courier
-from otel_agents.journal.files import OFFSETS, Segment
+from otel_agents.journal.files import OFFSETS, Segment, lines_after
 from otel_agents.journal.reading import Line, batches, lines_of
 from otel_agents.journal.tally import Dropped, Offsets
 from otel_agents.journal.wire import connects
@@ -102,9 +102,9 @@ class Shipper:
             complete = self._journal.is_complete(segment)  # before its size is read: nothing comes behind it afterwards
             with opened(segment) as fd:
                 end = os.fstat(fd).st_size
-                finished = self._ship(courier, lines_of(segment, fd, end), self._remember)
+                finished = self._ship(courier, lines_of(segment, fd, end, is_complete=complete), self._remember)
             if finished and complete:
-                self._retire(segment, end)
+                self._retire(segment)
             return finished
         except FileNotFoundError:  # the folder was removed under us; the journal will notice at its next write
             return True
@@ -134,9 +134,7 @@ class Shipper:
         self._offsets.sent[segment.path.name] = segment.offset
         self._save()
 
-    def _retire(self, segment: Segment, end: int) -> None:
-        if end > segment.offset and not segment.torn:
-            self._journal.tally.count(segment.signal, "torn", 1)
+    def _retire(self, segment: Segment) -> None:
         self._journal.retire(segment)
         self._offsets.sent.pop(segment.path.name, None)
 
@@ -148,11 +146,10 @@ class Shipper:
 
     def _ship_dead(self, signal: str, segments: list[Segment]) -> bool:
         courier = self._couriers[signal]
-        lines = chain.from_iterable(lines_of(segment, segment.fd, segment.size) for segment in segments)
+        lines = chain.from_iterable(lines_of(segment, segment.fd, segment.size, is_complete=True) for segment in segments)
         if not self._ship(courier, lines, self._adopter.remember):
             return False
         for segment in segments:
-            self._journal.tally.count(signal, "torn", int(segment.offset < segment.size))
             self._adopter.finish(segment)
         return True
 
@@ -206,8 +203,8 @@ class Shipper:
         self._journal.seal()
         for signal in self._couriers:
             for segment in self._journal.segments(signal):
-                if self._journal.is_complete(segment) and segment.offset >= segment.size:
-                    self._retire(segment, segment.size)
+                if self._journal.is_complete(segment) and not lines_after(segment.fd, segment.offset):
+                    self._retire(segment)
         self._save()
         self._journal.close()
         self.disconnect()

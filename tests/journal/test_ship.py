@@ -21,6 +21,7 @@ from rig import Rig
 from rig import span as make_span
 
 MakeRig = Callable[..., Rig]
+OPENSSL = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
 PROTOCOLS = ["http/json", "http/protobuf", "grpc"]
 
 
@@ -331,7 +332,7 @@ def test_a_connection_that_the_program_closed_is_not_written_to(rig: MakeRig) ->
 def test_https_with_a_certificate_of_ones_own(rig: MakeRig, tmp_path: Path) -> None:
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     subprocess.run(
-        [*"openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1".split(), "-keyout", key, "-out", certificate],
+        [*OPENSSL, "-keyout", key, "-out", certificate],
         check=True,
         capture_output=True,
     )
