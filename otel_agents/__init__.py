@@ -1,0 +1,57 @@
+"""otel-agents: one environment variable makes any Python agent program observable.
+
+    import otel_agents as oa
+
+    @oa.agent
+    def researcher(question: str) -> str: ...
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from otel_agents.correlation import session
+    from otel_agents.decorators import agent, embedding, evaluator, guardrail, llm, memory, plan, retriever, step, tool, workflow
+    from otel_agents.sdk import flush, shutdown, start
+    from otel_agents.telemetry.operations import Operation, current
+
+HOMES = {
+    "otel_agents.decorators": ("agent", "workflow", "step", "tool", "llm", "embedding", "retriever", "memory", "plan", "evaluator", "guardrail"),
+    "otel_agents.correlation": ("session",),
+    "otel_agents.sdk": ("start", "flush", "shutdown"),
+    "otel_agents.telemetry.operations": ("current", "Operation"),
+}
+_HOME = {name: module for module, names in HOMES.items() for name in names}
+
+__all__ = [
+    "Operation",
+    "agent",
+    "current",
+    "embedding",
+    "evaluator",
+    "flush",
+    "guardrail",
+    "llm",
+    "memory",
+    "plan",
+    "retriever",
+    "session",
+    "shutdown",
+    "start",
+    "step",
+    "tool",
+    "workflow",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a verb when it is first used (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'otel_agents' has no attribute {name!r}; it has {', '.join(sorted(_HOME))}")
+    from importlib import import_module
+
+    value = globals()[name] = getattr(import_module(_HOME[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

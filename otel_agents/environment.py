@@ -6,16 +6,14 @@ honoured: it means what the specification says. mapped: what it asks for exists 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 SIGNALS = ("traces", "metrics", "logs")
 CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 DISABLED = "OTEL_SDK_DISABLED"
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(NamedTuple):
     name: str
     standing: Literal["honoured", "mapped", "not applicable"]
     why: str
@@ -49,8 +47,10 @@ NAMED = "The API loads the provider that it names; we join that one."
 
 VARIABLES = (
     honoured(DISABLED, "`true` switches everything off, whatever else is set.", "enabled"),
-    not_applicable(
-        "OTEL_CONFIG_FILE", "No provider is built from it here, which is said at start; providers that opentelemetry-instrument builds from it are joined."
+    mapped(
+        "OTEL_CONFIG_FILE",
+        "No provider is built from it here, which is said at start; those that opentelemetry-instrument builds are joined.",
+        "declarative_file",
     ),
     honoured("OTEL_RESOURCE_ATTRIBUTES", "The SDK's resource reads it."),
     not_applicable("OTEL_LOG_LEVEL", "The Python SDK reads it nowhere, and records of its loggers are never exported."),

@@ -104,12 +104,6 @@ def path(value: Any) -> Path:
     return Path(os.path.abspath(os.path.expanduser(os.fspath(value))))
 
 
-def mapping(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise ValueError("is not a table of names: write it as `name: …` lines in otel-agents.yaml")
-    return value
-
-
 def headers(value: Any) -> Mapping[str, str]:
     """Header names (lower case) and values; text is `name=value,name=value` with percent-encoded values."""
     pairs = value.items() if isinstance(value, Mapping) else [pair(part) for part in str(value).split(",") if part.strip()]
@@ -141,10 +135,16 @@ def url(value: Any) -> str:
 
 
 def without_credentials(address: str) -> str:
-    """The address as it may be shown or hashed: user and password removed."""
+    """The address as it is hashed: user and password removed."""
     scheme, slashes, rest = address.rpartition("://")
     authority, slash, tail = rest.partition("/")
     return f"{scheme}{slashes}{authority.rpartition('@')[2]}{slash}{tail}"
+
+
+def presentable(address: str) -> str:
+    """The address as it may be printed: a query holds keys as often as user and password do."""
+    place, mark, _ = without_credentials(address).partition("?")
+    return f"{place}?***" if mark else place
 
 
 def port_of(address: str) -> int | None:

@@ -14,7 +14,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from otel_agents import knobs
 from otel_agents.environment import SIGNALS
 from otel_agents.places import journal_folder
-from otel_agents.sources import Found, Given, Known, gather
+from otel_agents.sections import section
+from otel_agents.sources import SECTIONS, Found, Given, Known, gather
 
 MODES: Final = ("none", "metadata", "hashed", "redacted", "full")
 TEMPORALITIES: Final = ("cumulative", "delta", "lowmemory")
@@ -23,6 +24,10 @@ PROTOCOLS: Final = ("http/json", "http/protobuf", "grpc")
 SEGMENTS: Final = 16  # a segment is at most this part of the journal's cap
 SMALLEST_JOURNAL: Final = 2**20  # an item may be nearly as large
 GRPC_PORT: Final = 4317
+DECLARATIVE: Final = (
+    "OTEL_CONFIG_FILE={}: otel-agents builds no providers from a declarative file; start the program with opentelemetry-instrument, "
+    "whose providers it joins, or set the OTEL_* variables instead"
+)
 
 OTLP: Final[Mapping[str, Any]] = {
     "endpoint": knobs.url,
@@ -101,7 +106,7 @@ Words = Annotated[tuple[str, ...], PlainValidator(knobs.words)]
 MaybeWords = Annotated[tuple[str, ...] | None, PlainValidator(knobs.words)]
 MaybePath = Annotated[Path | None, PlainValidator(knobs.path)]
 MaybeText = Annotated[str | None, PlainValidator(knobs.text)]
-Table = Annotated[Mapping[str, Any], PlainValidator(knobs.mapping)]
+Table = Mapping[str, Mapping[str, Any]]
 
 
 class Settings(BaseSettings):
@@ -139,11 +144,12 @@ class Settings(BaseSettings):
     logs_exporter: MaybeWords = None
     id_generator: MaybeText = None
     otlp: Annotated[Mapping[str, Any], PlainValidator(routing)] = Field(default_factory=dict, repr=False)
-    agents: Table = Field(default_factory=dict)
-    models: Table = Field(default_factory=dict)
-    experiments: Table = Field(default_factory=dict)
-    alerts: Table = Field(default_factory=dict)
+    agents: Annotated[Table, PlainValidator(section("agents"))] = Field(default_factory=dict)
+    models: Annotated[Table, PlainValidator(section("models"))] = Field(default_factory=dict)
+    experiments: Annotated[Table, PlainValidator(section("experiments"))] = Field(default_factory=dict)
+    alerts: Annotated[Table, PlainValidator(section("alerts"))] = Field(default_factory=dict)
     config_file: MaybePath = None
+    declarative_file: MaybeText = None
     origins: Mapping[str, str] = Field(default_factory=dict, repr=False)
 
     @classmethod
@@ -198,7 +204,8 @@ class Settings(BaseSettings):
     @property
     def notices(self) -> tuple[str, ...]:
         """Lines worth saying once at start: what was asked for in the environment and happens elsewhere, or not at all."""
-        return (*declarative_notice(os.environ), *(line for signal in SIGNALS for line in self._exporter_notices(signal)))
+        declared = [DECLARATIVE.format(self.declarative_file)] if self.declarative_file else []
+        return (*declared, *(line for signal in SIGNALS for line in self._exporter_notices(signal)))
 
     def _url(self, signal: str) -> str | None:
         named = self.exporters(signal)
@@ -228,20 +235,8 @@ class Settings(BaseSettings):
         return [f"OTEL_{signal.upper()}_EXPORTER={name}: otel-agents has no such exporter; use otlp, console or none" for name in foreign]
 
 
-def declarative_notice(environ: Mapping[str, str]) -> list[str]:
-    file = environ.get("OTEL_CONFIG_FILE", "").strip()
-    return (
-        [
-            f"OTEL_CONFIG_FILE={file}: otel-agents builds no providers from a declarative file; start the program with opentelemetry-instrument, "
-            "whose providers it joins, or set the OTEL_* variables instead"
-        ]
-        if file
-        else []
-    )
-
-
 KNOWN: Final = Known(
-    names=frozenset(Settings.model_fields) - {"otlp", "origins"} | {f"otlp_{name}" for name in OTLP_KNOBS},
+    names=frozenset(Settings.model_fields) - {"otlp", "origins", "declarative_file"} | {f"otlp_{name}" for name in OTLP_KNOBS},
     switches=frozenset(name for name, knob in Settings.model_fields.items() if knob.annotation is bool),
 )
 SHOWN: Final = 80  # characters of a wrong value
@@ -306,13 +301,13 @@ def fault_of(parse: Callable[[Any], Any], value: Any) -> str:
 
 
 def explained(name: str, given: Given, message: str) -> str:
-    return f"{given.label}={shown(name, given.shown)} {message}"
+    return f"{given.label} {message}" if name in SECTIONS else f"{given.label}={shown(name, given.shown)} {message}"
 
 
 def shown(name: str, value: Any) -> str:
     """A value as it may be printed: headers never, addresses without credentials, the rest cut."""
     if name.endswith("headers"):
         return "***"
-    written = knobs.without_credentials(value) if name.endswith("endpoint") and isinstance(value, str) else value
+    written = knobs.presentable(value) if name.endswith("endpoint") and isinstance(value, str) else value
     full = repr(written) if isinstance(written, str | int | float | bool | list | tuple | dict) else type(written).__name__
     return full if len(full) <= SHOWN else f"{full[:SHOWN]}…"

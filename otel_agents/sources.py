@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from otel_agents import knobs
 from otel_agents.environment import CAPTURE, DISABLED, VARIABLES
+
+Place = tuple[str, ...]  # the keys that lead to a value in a file: ("journal", "dir")
 
 PREFIX = "OTEL_AGENTS_"
 YAML_FILES = ("otel-agents.yaml", "otel-agents.yml")
@@ -42,8 +44,7 @@ CAPTURED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """A value and where it stands: `label` is what a person looks for, `shown` what they wrote there."""
 
     value: Any
@@ -61,6 +62,7 @@ class Found:
     layers: list[Layer] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     file: Path | None = None
+    lines: Mapping[Place, int] = field(default_factory=dict)  # of the file: where each key stands
 
     def merged(self) -> Layer:
         return {name: given for layer in reversed(self.layers) for name, given in layer.items()}
@@ -70,8 +72,7 @@ class Found:
         next(layer for layer in self.layers if name in layer).pop(name)
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """The names that exist; `switches` are those for which an empty text means off."""
 
     names: frozenset[str]
@@ -154,18 +155,17 @@ def unknown(label: str, near: str) -> str:
 # the file
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A file's content and the line of each key: ("journal", "dir") → 4."""
+class Written(NamedTuple):
+    """A file's content, and the line that each key stands on."""
 
     content: Any
-    lines: Mapping[tuple[str, ...], int]
+    lines: Mapping[Place, int]
 
 
 def filed(known: Known, named: Given | None, found: Found) -> Layer:
     try:
         found.file = named_file(named) or nearby_file()
-        return layer_of(known, read(found.file), found.file, found.problems) if found.file else {}
+        return layer_of(known, found, found.file) if found.file else {}
     except (OSError, ValueError) as problem:
         found.problems.append(str(problem))
         return {}
@@ -235,7 +235,7 @@ def from_yaml(file: Path, source: str) -> Written:
         loader.dispose()
 
 
-def key_lines(node: Any, parents: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], int]]:
+def key_lines(node: Any, parents: Place = ()) -> Iterator[tuple[Place, int]]:
     """Where each key of a YAML document stands; anchors that contain themselves end with the fourth level, deeper than any setting."""
     for key, value in node.value if getattr(node, "id", "") == "mapping" else ():
         place = (*parents, str(key.value))
@@ -256,24 +256,26 @@ def from_toml(file: Path, source: str) -> Written:
     return Written(content.get("tool", {}).get("otel-agents", {}), {})
 
 
-def layer_of(known: Known, written: Written, file: Path, problems: list[str]) -> Layer:
+def layer_of(known: Known, found: Found, file: Path) -> Layer:
+    written = read(file)
+    found.lines = written.lines
     if written.content is None:
         return {}
     if not isinstance(written.content, Mapping):
-        problems.append(f"{label_of(file)}: is no table of settings; write `name: value` lines")
-        return {}
-    layer: Layer = {}
-    for place, value in leaves(written.content, ()):
-        label = labelled(file, written.lines, place)
-        name = known.name("_".join(place))
-        if name is None:
-            problems.append(unknown(label, dotted(known.nearest("_".join(place)), place)))
-        elif value is not None:
-            layer[name] = Given(value, label, value)
-    return layer
+        raise ValueError(f"{label_of(file)}: is no table of settings; write `name: value` lines")
+    return {name: given for place, value in leaves(written.content, ()) for name, given in one(known, found, file, place, value)}
 
 
-def leaves(content: Mapping[Any, Any], parents: tuple[str, ...]) -> Iterable[tuple[tuple[str, ...], Any]]:
+def one(known: Known, found: Found, file: Path, place: Place, value: Any) -> Iterator[tuple[str, Given]]:
+    label, flat = labelled(file, found.lines, place), "_".join(place)
+    name = known.name(flat)
+    if name is None:
+        found.problems.append(unknown(label, dotted(known.nearest(flat), place)))
+    elif value is not None:
+        yield name, Given(value, label, value)
+
+
+def leaves(content: Mapping[Any, Any], parents: Place) -> Iterable[tuple[Place, Any]]:
     for key, value in content.items():
         place = (*parents, str(key))
         whole = "_".join(place).lower().replace("-", "_") in WHOLE
@@ -283,7 +285,7 @@ def leaves(content: Mapping[Any, Any], parents: tuple[str, ...]) -> Iterable[tup
             yield place, value
 
 
-def labelled(file: Path, lines: Mapping[tuple[str, ...], int], place: tuple[str, ...]) -> str:
+def labelled(file: Path, lines: Mapping[Place, int], place: Place) -> str:
     line = f":{lines[place]}" if place in lines else ""
     table = f"[{TABLE}] " if file.name == "pyproject.toml" else ""
     return f"{label_of(file)}{line} {table}{'.'.join(place)}"
@@ -297,7 +299,7 @@ def label_of(file: Path) -> str:
         return str(file)
 
 
-def dotted(name: str, place: tuple[str, ...]) -> str:
+def dotted(name: str, place: Place) -> str:
     """A suggestion written as the wrong key was: in a group, or alone."""
     group = f"{place[0].lower()}_"
     return f"{place[0]}.{name.removeprefix(group)}" if len(place) > 1 and name.startswith(group) else name

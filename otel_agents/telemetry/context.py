@@ -14,7 +14,7 @@ from opentelemetry.trace.propagation import _SPAN_KEY as SPAN
 from otel_agents import semconv
 
 if TYPE_CHECKING:
-    from opentelemetry._logs import Logger
+    from opentelemetry._logs import Logger, LoggerProvider
     from opentelemetry.trace import Tracer
 
     from otel_agents.telemetry.content import Policy
@@ -28,7 +28,7 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 class Engine:
     """The process's one engine: off until `start()` or the environment variable says otherwise, prepared at its first item."""
 
-    __slots__ = ("events", "failures", "follows_parent", "instruments", "on", "policy", "prepare", "runs", "strict", "tracer")
+    __slots__ = ("events", "failures", "follows_parent", "instruments", "log_level", "logger_provider", "on", "policy", "prepare", "strict", "tracer")
 
     def __init__(self) -> None:
         self.failures: dict[str, int] = {}
@@ -44,7 +44,8 @@ class Engine:
         self.instruments: Instruments | None = None
         self.policy: Policy | None = None
         self.follows_parent = True
-        self.runs: dict[str, Mapping[str, Any]] = {}
+        self.logger_provider: LoggerProvider | None = None
+        self.log_level = 20
 
     def switch_on(self, prepare: Callable[[], None]) -> None:
         """From now on calls are observed; `prepare` fills in tracer, events, instruments and policy when the first one comes."""

@@ -10,7 +10,7 @@ from opentelemetry._logs import SeverityNumber
 from opentelemetry.trace import SpanKind
 
 from otel_agents import semconv as names
-from otel_agents.telemetry import metrics, prices
+from otel_agents.telemetry import metrics
 
 if TYPE_CHECKING:
     from otel_agents.telemetry.metrics import Measure
@@ -76,6 +76,8 @@ def finish_inference(operation: Operation) -> None:
 def price(fields: dict[str, Any]) -> None:
     """The cost in USD where usage and price are known; never a guess, never zero for unknown."""
     if names.OA_COST not in fields and names.USAGE_INPUT_TOKENS in fields:
+        from otel_agents.telemetry import prices  # its table is read at the first call that needs a price
+
         provider, usage = fields.get(names.PROVIDER_NAME), {name: value for name, value in fields.items() if name.startswith("gen_ai.usage.")}
         models = (fields.get(names.RESPONSE_MODEL), fields.get(names.REQUEST_MODEL))
         known = (prices.cost(provider, model, usage) for model in models if model)

@@ -89,6 +89,12 @@ class Instruments:
         self.made[name] = instrument.record if row.buckets else instrument.add
         return self.made[name]
 
+    def observe(self, name: str, value: Callable[[], float]) -> None:
+        """A gauge that is asked for its value, in seconds, at each collection."""
+        from opentelemetry.metrics import Observation
+
+        self.meter.create_observable_gauge(name, [lambda _: [Observation(value())]], "s", "Seconds that telemetry waits for its endpoint.")
+
     def bounded(self, key: str, value: Any) -> Any:
         """The value, or `_other` once this label has as many values as it may have."""
         seen = self.seen.setdefault(key, set())

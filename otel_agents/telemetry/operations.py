@@ -74,9 +74,14 @@ class Operation(Setters):
         edges = [self._started, *self._chunks]
         return [(later - earlier) / 1e9 for earlier, later in zip(edges, edges[1:], strict=False)]
 
+    def agent_name(self) -> str | None:
+        """The agent that runs, or does this."""
+        doer = self if self.kind.is_agent else self.agent
+        return doer.fields.get(names.AGENT_NAME) if doer is not None else None
+
     def labelled(self) -> Mapping[str, Any]:
         """The attributes, with the agent that does this: what metrics and events also carry."""
-        agent = self.agent.fields.get(names.AGENT_NAME) if self.agent is not None else None
+        agent = self.agent_name()
         return {**self.fields, names.AGENT_NAME: agent} if agent is not None else self.fields
 
     @property

@@ -1,0 +1,43 @@
+"""What zero-code start-up runs: once, never raising, and building nothing: everything waits for the first item."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+OURS = ("otel-agents",)
+_ran: list[bool] = []
+
+
+def run() -> None:
+    """Observe this program, if it isn't our own command line."""
+    if _ran or _is_ours() or os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return
+    _ran.append(True)
+    from otel_agents.telemetry.guard import guard
+
+    with guard("start"):
+        _begin()
+
+
+def _begin() -> None:
+    """Settings are read with the first item; which libraries to leave alone must be known before."""
+    from otel_agents import sdk
+
+    wanted, left = _named("OTEL_AGENTS_INSTRUMENT"), _named("OTEL_AGENTS_DISABLE")
+    try:
+        sdk.begin({}, wanted or None, left)
+    except ValueError as problem:
+        logging.getLogger("otel_agents").warning("otel-agents: %s", problem)
+        sdk.begin({})
+
+
+def _named(variable: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in os.environ.get(variable, "").split(",") if word.strip())
+
+
+def _is_ours() -> bool:
+    """Whether this interpreter runs our own commands, which must not observe themselves."""
+    words = getattr(sys, "orig_argv", [])[1:4]
+    return any(os.path.basename(word) in OURS for word in words) or ("-m" in words and "otel_agents" in words)

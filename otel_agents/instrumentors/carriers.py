@@ -1,0 +1,172 @@
+"""threading, concurrent.futures, multiprocessing, subprocess: the context goes along to where the work is done.
+
+asyncio carries it by itself. A thread gets the context of the one that starts it, but a pool's worker none: there each submitted function brings the submitter's.
+To another process it goes as W3C trace context and baggage: in the submitted call, in the pickled process object, in the environment of a child that is
+observed too (TRACEPARENT, TRACESTATE, BAGGAGE: the names that OpenTelemetry gives environment variables as carriers).
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from opentelemetry import propagate
+
+from otel_agents.instrumentors.patching import Patches
+from otel_agents.instrumentors.registry import installed_hooks
+from otel_agents.telemetry.context import Context, engine, get_current, swap
+from otel_agents.telemetry.guard import guard
+
+CARRIED = "_otel_agents_carried"
+LEDGER = "python"
+VARIABLES = {"traceparent": "TRACEPARENT", "tracestate": "TRACESTATE", "baggage": "BAGGAGE"}
+SWITCH = "OTEL_AGENTS_ENABLED"
+
+Function = Callable[..., Any]
+
+
+def run_in(context: Context, function: Function, /, *args: Any, **kwargs: Any) -> Any:
+    """Call the function where this context is the current one."""
+    before = swap(context)
+    try:
+        return function(*args, **kwargs)
+    finally:
+        swap(before)
+
+
+def run_from(carried: Mapping[str, str], function: Function, /, *args: Any, **kwargs: Any) -> Any:
+    """Call the function below what another process has sent along."""
+    return run_in(received(carried), function, *args, **kwargs)
+
+
+def sent() -> dict[str, str]:
+    """The current context as W3C headers; empty where there is none."""
+    carried: dict[str, str] = {}
+    with guard("send context"):
+        propagate.inject(carried)
+    return carried
+
+
+def received(carried: Mapping[str, str]) -> Context:
+    """The current context with what W3C headers say."""
+    with guard("receive context"):
+        return propagate.extract(dict(carried), get_current())
+    return get_current()
+
+
+def from_environment() -> None:
+    """Be below the process that started this one, if it said so."""
+    carried = {header: os.environ[variable] for header, variable in VARIABLES.items() if variable in os.environ}
+    if "traceparent" in carried:
+        swap(received(carried))
+
+
+# ------------------------------------------------------------------------------------------------ what is replaced
+
+
+def _thread_start(start: Function) -> Function:
+    @functools.wraps(start)
+    def carrying(self: Any, *args: Any, **kwargs: Any) -> Any:
+        context = get_current()
+        if engine.on and context and not _is_worker(self):
+            _give(self, context)
+        return start(self, *args, **kwargs)
+
+    return carrying
+
+
+def _is_worker(thread: Any) -> bool:
+    """Whether it serves a pool: what it runs first is not what it runs for."""
+    target = vars(thread).get("_target")
+    return getattr(target, "__module__", None) in ("concurrent.futures.thread", "concurrent.futures.process", "otel_agents.journal.keeper")
+
+
+def _give(thread: Any, context: Context) -> None:
+    run = thread.run
+
+    def carried() -> None:
+        vars(thread).pop("run", None)
+        run_in(context, run)
+
+    thread.run = carried
+
+
+def _thread_submit(submit: Function) -> Function:
+    @functools.wraps(submit)
+    def carrying(self: Any, fn: Function, /, *args: Any, **kwargs: Any) -> Any:
+        return submit(self, run_in, get_current(), fn, *args, **kwargs) if engine.on else submit(self, fn, *args, **kwargs)
+
+    return carrying
+
+
+def _process_submit(submit: Function) -> Function:
+    @functools.wraps(submit)
+    def carrying(self: Any, fn: Function, /, *args: Any, **kwargs: Any) -> Any:
+        carried = sent() if engine.on else {}
+        return submit(self, run_from, carried, fn, *args, **kwargs) if carried else submit(self, fn, *args, **kwargs)
+
+    return carrying
+
+
+def _process_start(start: Function) -> Function:
+    @functools.wraps(start)
+    def carrying(self: Any, *args: Any, **kwargs: Any) -> Any:
+        carried = sent() if engine.on else {}
+        if carried:
+            setattr(self, CARRIED, carried)
+        return start(self, *args, **kwargs)
+
+    return carrying
+
+
+def _process_bootstrap(bootstrap: Function) -> Function:
+    @functools.wraps(bootstrap)
+    def carried(self: Any, *args: Any, **kwargs: Any) -> Any:
+        brought = vars(self).pop(CARRIED, None)
+        if brought:
+            swap(received(brought))
+        return bootstrap(self, *args, **kwargs)
+
+    return carried
+
+
+def _popen(init: Function) -> Function:
+    @functools.wraps(init)
+    def carrying(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if engine.on and get_current():
+            kwargs = _with_environment(args, kwargs)
+        return init(self, *args, **kwargs)
+
+    return carrying
+
+
+def _with_environment(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The keywords of a Popen whose child is observed too, its environment completed; any other's untouched."""
+    given = kwargs.get("env")
+    base = os.environ if given is None else given
+    if len(args) > 10 or type(base) not in (dict, type(os.environ)) or not base.get(SWITCH) or "TRACEPARENT" in (given or ()):
+        return kwargs
+    carried = {VARIABLES[header]: value for header, value in sent().items() if header in VARIABLES}
+    return {**kwargs, "env": {**base, **carried}} if carried else kwargs
+
+
+TABLE = (
+    ("threading:Thread.start", _thread_start),
+    ("concurrent.futures.thread:ThreadPoolExecutor.submit", _thread_submit),
+    ("concurrent.futures.process:ProcessPoolExecutor.submit", _process_submit),
+    ("multiprocessing.process:BaseProcess.start", _process_start),
+    ("multiprocessing.process:BaseProcess._bootstrap", _process_bootstrap),
+    ("subprocess:Popen.__init__", _popen),
+)
+
+
+def carry() -> None:
+    """Carry the context from now on, as long as the import hooks stay, and take up what this process was given."""
+    hooks = installed_hooks()
+    if hooks is not None and LEDGER not in hooks.ledgers:
+        patches = hooks.ledgers[LEDGER] = Patches(LEDGER, "threading", hooks)
+        for target, change in TABLE:
+            patches.replace(target, change)
+    from_environment()

@@ -1,0 +1,140 @@
+"""The standard library's log records: ids on each, and a copy of each as an OpenTelemetry log record.
+
+Read by one patch of `Logger.callHandlers`, never by a handler on the root logger, which would silence `basicConfig` and the handler of last resort. The program's
+own handlers run first: what they have formatted is not formatted again.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable
+from time import time_ns
+from typing import Any
+
+from opentelemetry._logs import SeverityNumber, get_logger
+from opentelemetry.trace import format_span_id, format_trace_id
+
+from otel_agents import semconv as names
+from otel_agents.telemetry.context import OPERATION, SPAN, Context, engine, get_current, session_of
+from otel_agents.telemetry.guard import guard
+from otel_agents.telemetry.operations import SUPPRESSED, Operation
+from otel_agents.telemetry.outcomes import error_type
+from otel_agents.telemetry.values import plain
+
+HIDDEN = ("otel_agents", "opentelemetry")
+STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "otelTraceID", "otelSpanID", "otelTraceSampled"}
+TEXTS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
+SEVERITIES = ((50, SeverityNumber.FATAL), (40, SeverityNumber.ERROR), (30, SeverityNumber.WARN), (20, SeverityNumber.INFO), (10, SeverityNumber.DEBUG))
+SCALARS = (str, int, float, bool, type(None))
+
+_original: list[Callable[[logging.Logger, logging.LogRecord], None]] = []
+
+
+def observe() -> None:
+    """See every record that a logger hands to its handlers from now on."""
+    if _original:
+        return
+    original = logging.Logger.callHandlers
+    _original.append(original)
+
+    def callHandlers(self: logging.Logger, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
+        if not engine.on or _is_hidden(self.name):
+            return original(self, record)
+        context = get_current()
+        _mark(record, context)
+        try:
+            return original(self, record)
+        finally:
+            _export(record, context)
+
+    logging.Logger.callHandlers = callHandlers  # type: ignore[method-assign]  # undone by release()
+
+
+def release() -> None:
+    """See them no more."""
+    if _original:
+        logging.Logger.callHandlers = _original.pop()  # type: ignore[method-assign]  # as it was
+
+
+def _is_hidden(name: str) -> bool:
+    return name.partition(".")[0] in HIDDEN
+
+
+def _mark(record: logging.LogRecord, context: Context) -> None:
+    """The ids of the running span, under the names of the official logging instrumentation; none outside of spans."""
+    span: Any = context.get(SPAN)
+    if span is not None:
+        ids = span.get_span_context()
+        record.otelTraceID, record.otelSpanID, record.otelTraceSampled = format_trace_id(ids.trace_id), format_span_id(ids.span_id), ids.trace_flags.sampled
+
+
+def _export(record: logging.LogRecord, context: Context) -> None:
+    if record.levelno < engine.log_level or context.get(SUPPRESSED):
+        return
+    with guard("log record"):
+        if engine.tracer is None:
+            engine.prepare()
+        if engine.policy is None or engine.events is None:
+            return
+        get_logger(record.name, logger_provider=engine.logger_provider).emit(
+            timestamp=int(record.created * 1e9),
+            observed_timestamp=time_ns(),
+            context=context,
+            severity_number=severity(record.levelno),
+            severity_text=TEXTS.get(record.levelname, record.levelname),
+            body=engine.policy.redact(body(record)),
+            attributes=attributes(record, context),
+        )
+
+
+def severity(level: int) -> SeverityNumber:
+    """The number for a level of the standard library; levels of the program's own count as the next lower one."""
+    return next((number for least, number in SEVERITIES if level >= least), SeverityNumber.TRACE)
+
+
+def body(record: logging.LogRecord) -> str:
+    """The message as a handler has formatted it; else formatted without running code of the arguments' own."""
+    known = vars(record).get("message")
+    if type(known) is str:
+        return known
+    message, arguments = record.msg, record.args
+    template = message if type(message) is str else str(plain(message))
+    if not arguments:
+        return template
+    try:
+        return template % _safe(arguments)
+    except (TypeError, ValueError, KeyError):
+        return template
+
+
+def _safe(arguments: Any) -> Any:
+    if type(arguments) is dict:
+        return {key: value if type(value) in SCALARS else plain(value) for key, value in arguments.items()}
+    return tuple(value if type(value) in SCALARS else plain(value) for value in arguments)
+
+
+def attributes(record: logging.LogRecord, context: Context) -> dict[str, Any]:
+    """What the record's `extra` gave, where it was written, its exception, and the agent and session it belongs to."""
+    policy, running = engine.policy, context.get(OPERATION)
+    assert policy is not None  # _export has looked
+    given = {name: policy.attribute(value) for name, value in vars(record).items() if name not in STANDARD}
+    agent = running.agent_name() if isinstance(running, Operation) else None
+    return {
+        **{name: value for name, value in given.items() if value is not None},
+        "code.file.path": record.pathname,
+        "code.function.name": record.funcName or "",
+        "code.line.number": record.lineno,
+        **({names.AGENT_NAME: agent} if agent else {}),
+        **session_of(context),
+        **_exception(record),
+    }
+
+
+def _exception(record: logging.LogRecord) -> dict[str, Any]:
+    error = record.exc_info[1] if type(record.exc_info) is tuple else None
+    policy = engine.policy
+    if error is None or policy is None:
+        return {}
+    trace = "".join(traceback.format_tb(error.__traceback__))
+    return {names.EXCEPTION_TYPE: error_type(error), names.EXCEPTION_MESSAGE: policy.message(error), names.EXCEPTION_STACKTRACE: policy.attribute(trace)}

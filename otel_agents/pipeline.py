@@ -1,0 +1,355 @@
+"""One process's way from the providers to the journal: processors, reader, journal, shipper, and the thread that keeps them."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.context import _SUPPRESS_HTTP_INSTRUMENTATION_KEY as SUPPRESSED_HTTP
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as SUPPRESSED
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider, sampling
+
+from otel_agents import semconv as names
+from otel_agents.journal.encode import Lines
+from otel_agents.journal.keeper import Keeper
+from otel_agents.journal.processors import JournalLogs, JournalMetrics, JournalSpans
+from otel_agents.journal.segments import Journal
+from otel_agents.journal.ship import Shipper
+from otel_agents.providers import HOMES, Watch, exports_otlp
+from otel_agents.telemetry.content import Policy
+from otel_agents.telemetry.context import Context, engine, get_current, session_of, swap
+from otel_agents.telemetry.guard import guard
+from otel_agents.telemetry.metrics import Instruments
+from otel_agents.telemetry.redaction import Redactor
+
+if TYPE_CHECKING:
+    from otel_agents.settings import Settings
+
+logger = logging.getLogger("otel_agents")
+SIGNALS = ("traces", "metrics", "logs")
+GETTERS = {"traces": "get_tracer", "metrics": "get_meter", "logs": "get_logger"}
+CHILD_COLLECTS_EVERY = 1.0  # seconds: a forked child may end without a word
+
+
+class Pipeline:
+    """Built by sdk.py at the first item of a process."""
+
+    def __init__(self, settings: Settings, watch: Watch) -> None:
+        self.settings = settings
+        self.watch = watch
+        self.redact = Redactor(settings.content)
+        self.providers: dict[str, Any] = {}
+        self.own: dict[str, Any] = {}
+        self.forked = False
+        self.finished = False
+        self._open()
+
+    # ---------------------------------------------------------------------------------------- building
+
+    def _open(self) -> None:
+        settings = self.settings
+        self.began = time.time_ns() if self.forked else process_start()
+        self.journal = self._journal(settings.destination)
+        self.local: Journal | None = None
+        self.lines = Lines(self.redact)
+        endpoints = {signal: settings.endpoint(signal) if settings.ship else None for signal in SIGNALS if settings.exports(signal)}
+        self.shipper = Shipper(self.journal, endpoints, interval_s=settings.ship_interval, suppress=untraced)
+        self.keeper = Keeper(self._ship, self.collect, ship_every=settings.ship_interval, collect_every=settings.metric_interval)
+        self.reader = self._reader()
+        self._ours_twice: set[str] = set()
+        self._collected = 0.0
+
+    def _journal(self, destination: str) -> Journal:
+        settings = self.settings
+        return Journal(
+            settings.journal_dir,
+            destination,
+            rotate_bytes=settings.journal_rotate_bytes,
+            cap_bytes=settings.journal_max_bytes,
+            max_age_s=settings.journal_max_age,
+            fsync=settings.journal_fsync,
+            dropped=self._dropped,
+        )
+
+    def _reader(self) -> JournalMetrics:
+        return JournalMetrics(self.lines, self.append, guard, self.instance, self.began, **preferences(self.settings))
+
+    @property
+    def instance(self) -> str:
+        """`service.instance.id`: of this process alone, behind the one that the user gave, if any."""
+        given = self._given.get(names.SERVICE_INSTANCE_ID)
+        return f"{given}-{self.journal.owner}" if given else self.journal.owner
+
+    @property
+    def _given(self) -> Mapping[str, Any]:
+        pairs = (part.partition("=") for part in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(",") if "=" in part)
+        return {name.strip(): value.strip() for name, _, value in pairs}
+
+    def _resource(self) -> Resource:
+        name = self.settings.service_name or self._given.get(names.SERVICE_NAME) or service_name()
+        return Resource.create({names.SERVICE_NAME: name}).merge(Resource({names.SERVICE_INSTANCE_ID: self.instance}))
+
+    def start(self) -> None:
+        """Join the providers that the program has set; where it has none, install ours; then be the engine's."""
+        missing = [signal for signal in SIGNALS if HOMES[signal].current() is None]
+        if missing:
+            resource = self._resource()
+            for signal in missing:
+                provider = self._own_provider(signal, resource)
+                self.own[signal] = provider
+                self._attach(signal, provider)
+                self.watch.install(signal, provider)
+        for signal in SIGNALS:
+            if signal not in missing:
+                self.join(signal, HOMES[signal].current())
+        self._serve()
+        os.register_at_fork(before=self._before_fork, after_in_parent=self._after_fork_in_parent, after_in_child=self._after_fork_in_child)
+
+    def _own_provider(self, signal: str, resource: Resource) -> Any:
+        if signal == "traces":
+            return TracerProvider(resource=resource, shutdown_on_exit=False)
+        if signal == "logs":
+            return LoggerProvider(resource=resource, shutdown_on_exit=False)
+        return MeterProvider([self.reader] if self.settings.exports("metrics") else [], resource=resource, shutdown_on_exit=False)
+
+    def _attach(self, signal: str, provider: Any) -> None:
+        """Give a provider our processor or reader."""
+        self.providers[signal] = provider
+        if not self.settings.exports(signal):
+            return
+        if signal == "traces":
+            provider.add_span_processor(JournalSpans(self.lines, self.append, guard, session_of, names.SCOPE, self.began if self.forked else 0))
+        elif signal == "logs":
+            provider.add_log_record_processor(JournalLogs(self.lines, self.append, guard))
+        elif provider is not self.own.get("metrics"):
+            provider.add_metric_reader(self.reader)
+
+    def join(self, signal: str, provider: Any) -> None:
+        """Work with the program's own provider; one that is no SDK provider gets nothing, and ours stays private."""
+        takes = {"traces": "add_span_processor", "metrics": "add_metric_reader", "logs": "add_log_record_processor"}[signal]
+        if not hasattr(provider, takes):
+            provider = self.own.get(signal) or self._private(signal)
+        elif signal == "metrics":
+            self._change_reader()
+            self._attach(signal, provider)
+        else:
+            self._attach(signal, provider)
+        self.providers[signal] = provider
+        self._serve()
+
+    def _private(self, signal: str) -> Any:
+        provider = self.own[signal] = self._own_provider(signal, self._resource())
+        self._attach(signal, provider)
+        return provider
+
+    def _change_reader(self) -> None:
+        """What our reader has counted so far is written; a reader belongs to one provider."""
+        if self.own.get("metrics") is not None:
+            self.collect()
+            self.reader = self._reader()
+
+    def _serve(self) -> None:
+        """Point the engine at the providers."""
+        settings, given = self.settings, {signal: getattr(provider, GETTERS[signal]) for signal, provider in self.providers.items()}
+        scope = (names.SCOPE, version(), names.SCHEMA_URL)
+        engine.policy = Policy(settings.content, "spans" in settings.content_in, "events" in settings.content_in, settings.content_max_bytes, self.redact)
+        engine.instruments = Instruments(given["metrics"](*scope), settings.metric_cardinality, settings.old_metrics) if settings.exports("metrics") else None
+        engine.logger_provider = self.providers["logs"] if settings.logs else None
+        engine.log_level = settings.log_level if settings.logs else 1 << 30
+        engine.events = given["logs"](*scope) if settings.exports("logs") else None
+        engine.follows_parent = isinstance(getattr(self.providers["traces"], "sampler", None), sampling.ParentBased)
+        engine.tracer = given["traces"](*scope)
+        if engine.instruments is not None:
+            engine.instruments.observe(names.METRIC_OA_SHIPPER_LAG, self._lag)
+
+    # ---------------------------------------------------------------------------------------- running
+
+    def append(self, signal: str, line: bytes) -> None:
+        """Write one line, to the journal that this signal's destination has."""
+        self.keeper.ensure()
+        (self._elsewhere(signal) or self.journal).append(signal, line)
+        if self.forked and signal == "traces":
+            self._collect_soon()
+
+    def _elsewhere(self, signal: str) -> Journal | None:
+        """The local journal, where the program's own provider sends to the same place already: nothing is delivered twice."""
+        provider = self.providers.get(signal)
+        if provider is self.own.get(signal) or self.settings.join_export or self.journal.destination == "local":
+            return None
+        if signal not in self._ours_twice and not exports_otlp(provider):
+            return None
+        self._ours_twice.add(signal)
+        if self.local is None:
+            self.local = self._journal("local")
+        return self.local
+
+    def _collect_soon(self) -> None:
+        if time.monotonic() - self._collected > CHILD_COLLECTS_EVERY:
+            self._collected = time.monotonic()
+            self.collect()
+
+    def collect(self) -> None:
+        """Write a point for every metric as it stands now."""
+        if self.settings.exports("metrics"):
+            with guard("collect metrics"):
+                self._count_failures()
+                self.reader.collect(timeout_millis=5_000)
+
+    def _ship(self) -> None:
+        with guard("ship"):
+            self.shipper.run_once()
+
+    def _lag(self) -> float:
+        return self.shipper.lag_seconds()
+
+    def _dropped(self, signal: str, reason: str, count: int) -> None:
+        if engine.instruments is not None:
+            labels = {names.OA_SIGNAL: signal, names.OA_REASON: reason}
+            engine.instruments.record(names.METRIC_OA_TELEMETRY_DROPPED, count, labels)
+
+    def _count_failures(self) -> None:
+        """Telemetry that failed in a guard since the last collection is lost telemetry."""
+        failures, engine.failures = engine.failures, {}
+        for where, count in failures.items():
+            self._dropped("any", f"failed: {where}", count)
+
+    def flush(self, timeout: float) -> bool:
+        """Collect and send what waits."""
+        self.collect()
+        return bool(self.shipper.flush(timeout))
+
+    # ---------------------------------------------------------------------------------------- the ends of a process
+
+    def shutdown(self) -> None:
+        """The last collection, the last sending, as far as it goes at once."""
+        if self.finished:
+            return
+        self.finished = True
+        self.keeper.stop(0.2)
+        self.collect()
+        with guard("last sending"):
+            self.shipper.flush(2.3)
+        self.shipper.close()
+        if self.local is not None:
+            self.local.close()
+        self.finished = False  # an item that still comes begins a new segment; nobody sends it before the next program
+
+    def _before_fork(self) -> None:
+        with guard("before fork"):
+            self.keeper.pause(0.5)
+            self.journal.before_fork()
+
+    def _after_fork_in_parent(self) -> None:
+        with guard("after fork"):
+            self.journal.after_fork_in_parent()
+
+    def _after_fork_in_child(self) -> None:
+        """A forked child is a new process: its own segments, instance, counts and threads."""
+        with guard("after fork"):
+            self.forked = True
+            inherited = self.journal
+            self.journal.after_fork_in_child()
+            self.shipper.after_fork_in_child()
+            self.keeper.after_fork_in_child()
+            if self.local is not None:
+                self.local.after_fork_in_child()
+            self.began, self.lines = time.time_ns(), Lines(self.redact)
+            engine.failures = {}
+            self._renew(inherited)
+
+    def _renew(self, journal: Journal) -> None:
+        """Counts from zero, in a provider that has no inherited locks."""
+        self.reader = self._reader()
+        resource = self._resource_of_child()
+        self.own["metrics"] = MeterProvider([self.reader] if self.settings.exports("metrics") else [], resource=resource, shutdown_on_exit=False)
+        self.providers["metrics"] = self.own["metrics"]
+        for signal in ("traces", "logs"):
+            provider = self.providers[signal]
+            if provider is self.own.get(signal) and hasattr(provider, "_update_resource"):
+                provider._update_resource(Resource({names.SERVICE_INSTANCE_ID: self.instance}))
+        for processor in inherited_processors(self.providers["traces"]):
+            processor.born = self.began
+            processor._lines = self.lines
+        self._serve()
+        _at_the_end_of_a_worker(self._last_words)
+
+    def _resource_of_child(self) -> Resource:
+        resource = getattr(self.providers["traces"], "resource", None)
+        return (resource if isinstance(resource, Resource) else self._resource()).merge(Resource({names.SERVICE_INSTANCE_ID: self.instance}))
+
+    def _last_words(self) -> None:
+        """A worker of multiprocessing ends without atexit: write its counts; its exit never waits for a network."""
+        self.collect()
+
+
+def inherited_processors(provider: Any) -> Iterator[JournalSpans]:
+    """Ours among the span processors of a provider."""
+    held = getattr(getattr(provider, "_active_span_processor", None), "_span_processors", ())
+    return (one for one in held if isinstance(one, JournalSpans))
+
+
+def _at_the_end_of_a_worker(act: Any) -> None:
+    """Run `act` when a child of multiprocessing ends: its registry of finalizers is emptied after the fork, so it is filled at the child's first look."""
+    if "multiprocessing.util" in sys.modules:
+        from multiprocessing import util
+
+        util.register_after_fork(act.__self__, lambda _: util.Finalize(None, act, exitpriority=0))
+
+
+def preferences(settings: Settings) -> dict[str, Any]:
+    """Temporality and aggregation as OTEL_EXPORTER_OTLP_METRICS_* ask for them."""
+    from opentelemetry.sdk.metrics import Counter, Histogram, ObservableCounter
+    from opentelemetry.sdk.metrics.export import AggregationTemporality
+    from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation
+
+    delta = {"delta": (Counter, Histogram, ObservableCounter), "lowmemory": (Counter, Histogram), "cumulative": ()}[settings.metric_temporality]
+    chosen: dict[str, Any] = {"preferred_temporality": dict.fromkeys(delta, AggregationTemporality.DELTA)}
+    if settings.metric_histogram == "base2_exponential_bucket_histogram":
+        chosen["preferred_aggregation"] = {Histogram: ExponentialBucketHistogramAggregation()}
+    return chosen
+
+
+def process_start() -> int:
+    """Nanoseconds since the epoch at which this process began; where the system does not say, now."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        with open("/proc/self/stat", "rb") as stat:
+            ticks = int(stat.read().rpartition(b")")[2].split()[19])
+        age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
+        return time.time_ns() - max(1_000_000, int(age * 1e9))
+    return time.time_ns()
+
+
+@contextlib.contextmanager
+def untraced() -> Iterator[None]:
+    """Our own doings are no items: neither ours nor the official instrumentations' (both suppression keys of the API)."""
+    before = swap(Context({**get_current(), SUPPRESSED: True, SUPPRESSED_HTTP: True}))
+    try:
+        yield
+    finally:
+        swap(before)
+
+
+def service_name() -> str:
+    """The program's name, where nobody gave one: its file or module."""
+    called = sys.argv[0] if sys.argv and sys.argv[0] not in ("", "-c", "-m") else ""
+    stem = os.path.splitext(os.path.basename(called))[0]
+    return (os.path.basename(os.path.dirname(os.path.abspath(called))) if stem == "__main__" else stem) or "python"
+
+
+def version() -> str:
+    """Our version, for the scope."""
+    from importlib.metadata import PackageNotFoundError
+    from importlib.metadata import version as installed
+
+    try:
+        return installed("otel-agents")
+    except PackageNotFoundError:
+        return ""

@@ -1,0 +1,151 @@
+"""start(), shutdown(): from settings to a running pipeline. Nothing is built before the first item; everything is built once a process."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import threading
+from typing import Any
+
+from otel_agents.telemetry.context import engine
+from otel_agents.telemetry.guard import guard
+
+logger = logging.getLogger("otel_agents")
+
+
+class Process:
+    """What runs in this process: the settings asked for, and, from the first item on, the pipeline."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.asked: dict[str, Any] = {}
+        self.started = False
+        self.pipeline: Any = None
+        self.watch: Any = None
+        self.hooked = False
+
+
+process = Process()
+
+
+def start(**settings: Any) -> None:
+    """Observe this program from now on; `settings` are those of settings.py and win over the environment and the file.
+
+    Raises SettingsError, whose lines name each wrong value and its fix. Calling it again changes nothing.
+    """
+    from otel_agents.settings import load
+
+    chosen = load(**settings)
+    if chosen.enabled:
+        begin(settings, chosen.instrument, chosen.disable)
+
+
+def begin(settings: dict[str, Any], instrument: Any = None, disable: Any = ()) -> None:
+    """Switch on: hooks for the libraries, for logging and for the global providers; no provider, thread, file or network yet."""
+    from otel_agents.instrumentors.registry import install
+
+    with process.lock:
+        if process.started:
+            return
+        process.started, process.asked = True, settings
+        engine.switch_on(prepare)
+    install(instrument, disable)
+    _hook()
+
+
+def _hook() -> None:
+    """Stand where foreign items come from: the standard library's logging, and tracers that were made before any provider was set."""
+    from otel_agents import logs
+    from otel_agents.instrumentors import carriers
+    from otel_agents.providers import Watch
+
+    process.watch = Watch(_join)
+    process.watch.start()
+    logs.observe()
+    carriers.carry()
+    _await_foreign_tracers()
+    if not process.hooked:
+        process.hooked = True
+        atexit.register(shutdown)
+
+
+def _await_foreign_tracers() -> None:
+    """A tracer that the program took before any provider was set asks for the real one at its first span: that is a first item, too."""
+    from opentelemetry import trace
+
+    original = trace.ProxyTracer._tracer.fget  # type: ignore[attr-defined]  # a property
+
+    def _tracer(self: Any) -> Any:
+        if engine.on and engine.tracer is None and trace._TRACER_PROVIDER is None:
+            prepare()
+        return original(self)
+
+    trace.ProxyTracer._tracer = property(_tracer)  # type: ignore[assignment,method-assign]  # undone by shutdown(forget=True)
+    process.foreign = original  # type: ignore[attr-defined]
+
+
+def prepare() -> None:
+    """Build the pipeline at the first item; where that fails, be off and say so once."""
+    with process.lock:
+        if process.pipeline is not None or not engine.on:
+            return
+        try:
+            with guard("build the pipeline"):
+                process.pipeline = _build()
+        finally:
+            if process.pipeline is None:
+                engine.on = False
+                logger.warning("otel-agents: the telemetry pipeline could not be built; this program runs unobserved. `otel-agents doctor` says why.")
+
+
+def _build() -> Any:
+    from otel_agents.pipeline import Pipeline, untraced
+    from otel_agents.settings import load_forgiving
+
+    settings, problems = load_forgiving(**process.asked)
+    for line in (*problems, *settings.notices):
+        logger.warning("otel-agents: %s", line)
+    with untraced():
+        pipeline = Pipeline(settings, process.watch)
+        pipeline.start()
+    return pipeline
+
+
+def _join(signal: str, provider: Any) -> None:
+    """The program has set a provider of its own: it gets our processors, and our items go there from now on."""
+    with process.lock:
+        if process.pipeline is not None:
+            process.pipeline.join(signal, provider)
+
+
+def flush(timeout: float = 2.5) -> bool:
+    """Send what waits, within `timeout` seconds; True when nothing is left to send."""
+    pipeline = process.pipeline
+    return True if pipeline is None else bool(pipeline.flush(timeout))
+
+
+def shutdown(*, forget: bool = False) -> None:
+    """Collect, send what can be sent at once, and let go; what is left waits on disk for the next program. `forget`: also undo every hook (for tests)."""
+    pipeline = process.pipeline
+    if pipeline is not None:
+        with guard("shut down"):
+            pipeline.shutdown()
+    if forget:
+        _forget()
+
+
+def _forget() -> None:
+    from opentelemetry import trace
+
+    from otel_agents import logs
+    from otel_agents.instrumentors.registry import uninstall
+
+    engine.reset()
+    uninstall()
+    logs.release()
+    if process.watch is not None:
+        process.watch.remove_ours()
+        process.watch.stop()
+    if process.started:
+        trace.ProxyTracer._tracer = property(process.foreign)  # type: ignore[attr-defined,assignment,method-assign]  # as it was
+    process.started, process.pipeline, process.watch = False, None, None
