@@ -8,7 +8,7 @@ from typing import Any, TypeGuard
 from otel_agents.knobs import nearest
 
 Place = tuple[str, ...]  # the keys that lead to a value: ("agents", "planner", "model")
-Table = dict[str, Any]
+Table = Mapping[str, Any]
 
 TEXT, NAMES, TABLE, NUMBER, COUNT = "text", "a list of names", "a table of names", "a number", "a whole number from 1 up"
 KEYS: Mapping[str, Mapping[str, str]] = {

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from otel_agents import knobs
 from otel_agents.environment import SIGNALS
 from otel_agents.places import journal_folder
-from otel_agents.sections import section
+from otel_agents.sections import Table, section
 from otel_agents.sources import SECTIONS, Found, Given, Known, gather
 
 MODES: Final = ("none", "metadata", "hashed", "redacted", "full")
@@ -106,7 +106,7 @@ Words = Annotated[tuple[str, ...], PlainValidator(knobs.words)]
 MaybeWords = Annotated[tuple[str, ...] | None, PlainValidator(knobs.words)]
 MaybePath = Annotated[Path | None, PlainValidator(knobs.path)]
 MaybeText = Annotated[str | None, PlainValidator(knobs.text)]
-Table = Mapping[str, Mapping[str, Any]]
+Sections = Mapping[str, Table]
 
 
 class Settings(BaseSettings):
@@ -144,10 +144,10 @@ class Settings(BaseSettings):
     logs_exporter: MaybeWords = None
     id_generator: MaybeText = None
     otlp: Annotated[Mapping[str, Any], PlainValidator(routing)] = Field(default_factory=dict, repr=False)
-    agents: Annotated[Table, PlainValidator(section("agents"))] = Field(default_factory=dict)
-    models: Annotated[Table, PlainValidator(section("models"))] = Field(default_factory=dict)
-    experiments: Annotated[Table, PlainValidator(section("experiments"))] = Field(default_factory=dict)
-    alerts: Annotated[Table, PlainValidator(section("alerts"))] = Field(default_factory=dict)
+    agents: Annotated[Sections, PlainValidator(section("agents"))] = Field(default_factory=dict)
+    models: Annotated[Sections, PlainValidator(section("models"))] = Field(default_factory=dict)
+    experiments: Annotated[Sections, PlainValidator(section("experiments"))] = Field(default_factory=dict)
+    alerts: Annotated[Sections, PlainValidator(section("alerts"))] = Field(default_factory=dict)
     config_file: MaybePath = None
     declarative_file: MaybeText = None
     origins: Mapping[str, str] = Field(default_factory=dict, repr=False)
@@ -218,7 +218,8 @@ class Settings(BaseSettings):
             return None
         if self._protocol(signal) == "grpc":
             return str(base or "http://localhost:4317")
-        return f"{str(base or 'http://localhost:4318').rstrip('/')}/v1/{signal}"
+        place, mark, query = str(base or "http://localhost:4318").partition("?")
+        return f"{place.rstrip('/')}/v1/{signal}{mark}{query}"
 
     def _protocol(self, signal: str) -> str | None:
         """What was chosen; unchosen, the port that is registered for gRPC says so too."""

@@ -17,7 +17,7 @@ Place = tuple[str, ...]  # the keys that lead to a value in a file: ("journal", 
 
 PREFIX = "OTEL_AGENTS_"
 YAML_FILES = ("otel-agents.yaml", "otel-agents.yml")
-TABLE = "tool.otel-agents"
+PROJECT, TABLE = "pyproject.toml", "tool.otel-agents"
 SECTIONS = ("agents", "models", "experiments", "alerts")
 WHOLE = (*SECTIONS, "otlp_headers", "otlp_traces_headers", "otlp_metrics_headers", "otlp_logs_headers")  # their keys are the user's own words
 ALIASES = {
@@ -198,7 +198,7 @@ def nearby_file() -> Path | None:
 
 
 def nearest_project(folder: Path) -> Iterator[Path]:
-    yield from [file for parent in (folder, *folder.parents) if (file := parent / "pyproject.toml").is_file()][:1]
+    yield from [file for parent in (folder, *folder.parents) if (file := parent / PROJECT).is_file()][:1]
 
 
 def speaks_of_us(project: Path) -> bool:
@@ -251,7 +251,7 @@ def from_toml(file: Path, source: str) -> Written:
         content = tomllib.loads(source)
     except tomllib.TOMLDecodeError as problem:
         raise ValueError(f"{label_of(file)}: is not TOML ({problem}); correct it") from problem
-    if file.name != "pyproject.toml":
+    if file.name != PROJECT:
         return Written(content, {})
     return Written(content.get("tool", {}).get("otel-agents", {}), {})
 
@@ -286,9 +286,10 @@ def leaves(content: Mapping[Any, Any], parents: Place) -> Iterable[tuple[Place, 
 
 
 def labelled(file: Path, lines: Mapping[Place, int], place: Place) -> str:
-    line = f":{lines[place]}" if place in lines else ""
-    table = f"[{TABLE}] " if file.name == "pyproject.toml" else ""
-    return f"{label_of(file)}{line} {table}{'.'.join(place)}"
+    """The file, the line of the key (or of the nearest key above it), and the key."""
+    known = next((lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines), None)
+    table = f"[{TABLE}] " if file.name == PROJECT else ""
+    return f"{label_of(file)}{f':{known}' if known else ''} {table}{'.'.join(place)}"
 
 
 def label_of(file: Path) -> str:
@@ -301,5 +302,4 @@ def label_of(file: Path) -> str:
 
 def dotted(name: str, place: Place) -> str:
     """A suggestion written as the wrong key was: in a group, or alone."""
-    group = f"{place[0].lower()}_"
-    return f"{place[0]}.{name.removeprefix(group)}" if len(place) > 1 and name.startswith(group) else name
+    return name.replace("_", ".", 1) if len(place) > 1 else name
