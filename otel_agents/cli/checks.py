@@ -1,0 +1,331 @@
+"""What `doctor` looks at: each check gives facts, and for each fact that is wrong what to do about it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import Distribution, PackageNotFoundError
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+import otel_agents
+from otel_agents.analysis.folder import Folder, Segment
+from otel_agents.analysis.losses import losses
+from otel_agents.cli import run as launch
+from otel_agents.cli.screen import plural, size
+from otel_agents.environment import SIGNALS
+from otel_agents.journal.caps import acknowledged
+from otel_agents.journal.delivery import CLIENTS
+from otel_agents.journal.encode import OUTER
+from otel_agents.journal.files import OFFSETS
+from otel_agents.journal.protobuf import message
+from otel_agents.journal.tally import Offsets
+from otel_agents.journal.wire import Answer
+from otel_agents.knobs import without_credentials
+from otel_agents.settings import Endpoint, Settings
+
+OK, NOTE, WRONG = "ok", "note", "wrong"
+PROBE_S, ANSWER_S = 90.0, 5.0
+LITTLE_ROOM = 64 * 2**20  # bytes
+LOCAL = "local"
+NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "beegfs", "gpfs", "fuse.sshfs", "fuse.s3fs"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One thing that was looked at; `fix` says what to do where it is wrong."""
+
+    label: str
+    text: str
+    state: str = OK
+    fix: str = ""
+
+
+@dataclass(slots=True)
+class Section:
+    """Facts that belong together, for people; the same as data, for programs."""
+
+    title: str
+    facts: list[Fact] = field(default_factory=list)
+    data: Any = None
+
+
+# ------------------------------------------------------------------------------------------------ installed, activated
+
+PROBE = """
+import importlib, json, sys
+module = sys.modules.get("otel_agents.sdk")
+started = bool(module and module.process.started)
+for name in sys.argv[1:]:
+    try:
+        importlib.import_module(name)
+    except Exception as problem:
+        print(f"{name} can't be imported: {type(problem).__name__}", file=sys.stderr)
+from otel_agents.instrumentors.registry import status
+print(json.dumps({"started": started, "libraries": status()}))
+"""
+
+
+def installation() -> Section:
+    """Which version of us, how installed, in which Python."""
+    version, how = installed()
+    python = f"{sys.version.split()[0]} at {sys.executable}"
+    place = str(Path(otel_agents.__file__).parent)
+    facts = [Fact("otel-agents", f"{version}, {how}, in {place}"), Fact("Python", python)]
+    return Section("Installed", facts, {"version": version, "how": how, "path": place, "python": sys.version.split()[0], "executable": sys.executable})
+
+
+def installed() -> tuple[str, str]:
+    """The version, and whether it is a wheel, an editable checkout or no installation at all."""
+    try:
+        found = Distribution.from_name("otel-agents")
+    except PackageNotFoundError:
+        return "unknown version", "not installed (imported from a folder)"
+    origin = json.loads(found.read_text("direct_url.json") or "{}")
+    return found.version, "editable" if origin.get("dir_info", {}).get("editable") else "installed"
+
+
+def probe() -> dict[str, Any]:
+    """What a program sees that is started with the variable set: whether we are switched on, and which libraries are patched."""
+    from otel_agents.instrumentors.registry import INSTRUMENTORS, installed_version
+
+    modules = [one.module for one in INSTRUMENTORS if installed_version(one.library)]
+    environment = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", **os.environ, launch.SWITCH: "true"}
+    try:
+        done = subprocess.run([sys.executable, "-c", PROBE, *modules], env=environment, capture_output=True, text=True, timeout=PROBE_S, check=True)
+        found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    except (subprocess.SubprocessError, OSError, ValueError, IndexError) as problem:
+        return {"started": False, "libraries": [], "problem": last_line(problem)}
+    return found
+
+
+def last_line(problem: Exception) -> str:
+    said = getattr(problem, "stderr", None) or str(problem)
+    return str(said).strip().splitlines()[-1] if str(said).strip() else type(problem).__name__
+
+
+def activation(seen: Mapping[str, Any], environ: Mapping[str, str]) -> Section:
+    """Whether the variable alone switches a program on, and whether it is set here."""
+    files = launch.pth_files()
+    switch = environ.get(launch.SWITCH)
+    facts = [
+        Fact("start-up file", ", ".join(map(str, files)) or "none of ours in this Python's site folders", OK if files or seen["started"] else WRONG, REINSTALL),
+        Fact(
+            "a program started with the variable", "is observed" if seen["started"] else "is not observed", OK if seen["started"] else WRONG, started_fix(seen)
+        ),
+        Fact(launch.SWITCH, f"{switch!r} here" if switch is not None else NOT_SET, OK if switch else NOTE),
+    ]
+    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        facts.append(Fact("OTEL_SDK_DISABLED", "true: nothing is recorded", WRONG, "unset OTEL_SDK_DISABLED"))
+    return Section("Activated", facts, {"files": [str(file) for file in files], "works": seen["started"], "variable": switch})
+
+
+NOT_SET = "not set here: programs started from this shell are not observed, but with `otel-agents run`"
+REINSTALL = "install it again into this Python: pip install --force-reinstall otel-agents; or start programs with `otel-agents run`"
+
+
+def started_fix(seen: Mapping[str, Any]) -> str:
+    if seen.get("problem"):
+        return f"a Python started with it failed: {seen['problem']}"
+    return "start programs with `otel-agents run`, or call otel_agents.start() in them"
+
+
+def libraries(seen: Mapping[str, Any]) -> Section:
+    """Which libraries were found, and whether they are patched in a program like yours."""
+    return Section("Libraries", [library(row) for row in seen["libraries"]], seen["libraries"])
+
+
+def library(row: Mapping[str, Any]) -> Fact:
+    name, version, supported = row["library"], row["installed"], row["supported"]
+    if version is None:
+        return Fact(name, "not installed", NOTE)
+    if not row["patched"]:
+        return Fact(
+            name, f"{version}, not patched: {row['why']}", WRONG, f"pip install '{name}{supported}', or take it off OTEL_AGENTS_DISABLE if you want it observed"
+        )
+    absent = f"; {plural(len(row['absent']), 'function')} of other versions not there" if row["absent"] else ""
+    return Fact(name, f"{version} patched ({supported}){absent}")
+
+
+# ------------------------------------------------------------------------------------------------ settings, journal
+
+
+def configuration(settings: Settings, problems: list[str]) -> Section:
+    """What is wrong in the settings, and what decides what is recorded."""
+    facts = [Fact("setting", line, WRONG, "until it is corrected, what stands there is not used") for line in problems]
+    facts += [Fact("note", line, NOTE) for line in settings.notices]
+    facts.append(Fact("file", str(settings.config_file or "none")))
+    facts.append(Fact("content", f"{settings.content}" + (" (what was said is not recorded)" if settings.content == "none" else "")))
+    return Section("Settings", facts, {"problems": problems, "file": str(settings.config_file) if settings.config_file else None, "content": settings.content})
+
+
+def journal(settings: Settings, folder: Folder) -> Section:
+    """Whether the journal can be written, on what kind of disk, how full it is, what waits in it and for whom."""
+    segments = folder.segments()
+    held = sum(one.size for one in segments)
+    facts = [
+        *writable(folder.path),
+        *disk(folder.path),
+        Fact("holds", f"{size(held)} of {size(settings.journal_max_bytes)} in {plural(len(segments), 'file')}"),
+    ]
+    waiting = pending(segments)
+    facts += [waits(destination, number, settings) for destination, number in waiting.items()]
+    facts += [Fact("unreadable", f"{path}: {problem}", WRONG, "make it readable for this user") for path, problem in folder.unreadable.items()]
+    return Section(
+        "Journal", facts, {"path": str(folder.path), "bytes": held, "files": len(segments), "pending_bytes": waiting, "file_system": file_system(folder.path)}
+    )
+
+
+def writable(path: Path) -> Iterator[Fact]:
+    nearest = next(folder for folder in (path, *path.parents) if folder.exists())
+    try:
+        with TemporaryFile(dir=nearest):
+            yield Fact("folder", str(path) if nearest == path else f"{path} (made when the first item comes)")
+    except OSError as problem:
+        fix = "set OTEL_AGENTS_JOURNAL_DIR to a folder that this user may write to"
+        yield Fact("folder", f"{path} can't be written: {problem.strerror}", WRONG, fix)
+
+
+def disk(path: Path) -> Iterator[Fact]:
+    kind = file_system(path)
+    if kind in NETWORK_FILE_SYSTEMS:
+        yield Fact(
+            "file system", f"{kind}, a network file system: its locks are not to be relied on", WRONG, "set OTEL_AGENTS_JOURNAL_DIR to a folder on a local disk"
+        )
+    nearest = next(folder for folder in (path, *path.parents) if folder.exists())
+    free = shutil.disk_usage(nearest).free
+    if free < LITTLE_ROOM:
+        yield Fact("disk", f"{size(free)} free", WRONG, "free some space: what can't be written is lost, and counted")
+
+
+def file_system(path: Path) -> str | None:
+    """The kind of file system that the path is on; None where the system has no /proc."""
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text().splitlines()
+    except OSError:
+        return None
+    found = [(mount[4], mount[mount.index("-") + 1]) for mount in (line.split() for line in mounts)]
+    within = [(point, kind) for point, kind in found if path.resolve().is_relative_to(point)]
+    return max(within, key=lambda mount: len(mount[0]))[1] if within else None
+
+
+def pending(segments: list[Segment]) -> dict[str, int]:
+    """Bytes by destination that its endpoint has not taken yet; what is local waits for nobody."""
+    found: dict[str, int] = {}
+    for one in segments:
+        if one.destination != LOCAL and not one.is_sent:
+            found[one.destination] = found.get(one.destination, 0) + max(0, one.size - acknowledged(one.path))
+    return {destination: number for destination, number in found.items() if number}
+
+
+def waits(destination: str, number: int, settings: Settings) -> Fact:
+    mine = destination == settings.destination
+    return Fact("not sent yet", f"{size(number)} for {'the endpoint below' if mine else f'another endpoint ({destination})'}", NOTE)
+
+
+# ------------------------------------------------------------------------------------------------ losses
+
+
+def lost(folder: Folder) -> Section:
+    """What programs dropped and why, as they counted it."""
+    found = dropped(folder)
+    facts = [Fact(signal, f"{plural(number, 'item')} lost: {reason}", NOTE, WHY.get(reason, "")) for (signal, reason), number in sorted(found.items())]
+    rows = [{"signal": signal, "reason": reason, "count": number} for (signal, reason), number in sorted(found.items())]
+    return Section("Lost", facts or [Fact("nothing", "no program that wrote to this journal has lost an item")], rows)
+
+
+WHY = {
+    "cap": "the journal was full: raise OTEL_AGENTS_JOURNAL_MAX_BYTES, or see why the endpoint does not take it",
+    "age": "it waited too long: raise OTEL_AGENTS_JOURNAL_MAX_AGE, or see why the endpoint does not take it",
+    "disk_full": "free some space, or set OTEL_AGENTS_JOURNAL_DIR to another disk",
+    "permission": "make the journal folder writable for the user that runs the program",
+    "read_only": "set OTEL_AGENTS_JOURNAL_DIR to a folder that can be written",
+    "rejected": "the endpoint refused these items; its log says why",
+    "too_large": "the endpoint takes no request of that size: raise its limit",
+    "stalled": "the disk did not answer; is it a network file system?",
+    "torn": "a process died, or a disk was full, in the middle of a line",
+}
+
+
+def dropped(folder: Folder) -> dict[tuple[str, str], int]:
+    """By signal and reason: what the counters say, or what the journal's own notes say where that is more (they survive a lost metric)."""
+    counted, noted = losses(folder), notes(folder)
+    return {key: max(counted.get(key, 0), noted.get(key, 0)) for key in {*counted, *noted}}
+
+
+def notes(folder: Folder) -> dict[tuple[str, str], int]:
+    found: dict[tuple[str, str], int] = {}
+    for path in {file for place in folder.destinations() for file in place.glob(f"*{OFFSETS}")}:
+        for signal, reasons in Offsets.read(path).dropped.items():
+            for reason, number in reasons.items():
+                found[signal, reason] = found.get((signal, reason), 0) + number
+    return found
+
+
+# ------------------------------------------------------------------------------------------------ where it goes
+
+
+def destinations(settings: Settings, *, offline: bool) -> Section:
+    """Where each signal goes, and whether it gets there now."""
+    routes = [route(settings, signal, offline=offline) for signal in SIGNALS]
+    return Section("Goes to", [fact for fact, _ in routes], [row for _, row in routes])
+
+
+def route(settings: Settings, signal: str, *, offline: bool) -> tuple[Fact, dict[str, Any]]:
+    endpoint = settings.endpoint(signal)
+    if not settings.exports(signal):
+        return Fact(signal, "nowhere: switched off", NOTE), {"signal": signal, "to": None}
+    if endpoint is None or not settings.ship:
+        return Fact(signal, "the journal, and stays there (no endpoint is set)"), {"signal": signal, "to": LOCAL}
+    place, protocol = without_credentials(endpoint.url), endpoint.protocol or "http/json, else http/protobuf"
+    row = {"signal": signal, "to": place, "protocol": endpoint.protocol}
+    if offline:
+        return Fact(signal, f"{place} ({protocol}), not tried"), row
+    answer = asked(signal, endpoint)
+    taken = answer.verdict == "accepted"
+    text = f"{place} answers ({protocol})" if taken else f"{place}: {answer.what}"
+    return Fact(signal, text, OK if taken else WRONG, "" if taken else fix_of(answer, signal)), {**row, "answers": taken, "problem": answer.what or None}
+
+
+def asked(signal: str, endpoint: Endpoint) -> Answer:
+    """What the endpoint says to a request without any item, in the protocols that would be tried."""
+    answers = [tried(signal, endpoint, protocol) for protocol in ([endpoint.protocol] if endpoint.protocol else ["http/json"])]
+    if endpoint.protocol is None and answers[0].verdict in ("unsupported", "poison"):
+        answers.append(tried(signal, endpoint, "http/protobuf"))
+    return answers[-1]
+
+
+def tried(signal: str, endpoint: Endpoint, protocol: str) -> Answer:
+    client = CLIENTS[protocol](signal, endpoint, protocol)
+    body = OUTER[signal] + b"]}" if protocol == "http/json" else message(signal, "Request").SerializeToString()
+    try:
+        answer: Answer = client.post(body, min(endpoint.timeout, ANSWER_S))
+    finally:
+        client.close()
+    return answer
+
+
+def fix_of(answer: Answer, signal: str) -> str:
+    return next((fix for words, fix in FIXES.items() if words in answer.what), ELSE).format(signal)
+
+
+ELSE = "look at the endpoint's own log; until it answers, items wait in the journal"
+FIXES = {
+    "refused": "start the Collector there, or correct OTEL_EXPORTER_OTLP_ENDPOINT; until then items wait in the journal",
+    "no answer": "is it the right host and port, and does a firewall stand between? Until it answers, items wait in the journal",
+    "host name": "correct the host in OTEL_EXPORTER_OTLP_ENDPOINT",
+    "not trusted": "name the authority's certificate in OTEL_EXPORTER_OTLP_CERTIFICATE",
+    "HTTP 401": "give its credentials in OTEL_EXPORTER_OTLP_HEADERS",
+    "HTTP 403": "the credentials in OTEL_EXPORTER_OTLP_HEADERS may not write there",
+    "HTTP 404": "correct the path: /v1/{0} is added to OTEL_EXPORTER_OTLP_ENDPOINT, not to a signal's own OTEL_EXPORTER_OTLP_…_ENDPOINT",
+    "grpcio": "pip install 'otel-agents[grpc]', or set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
+    "web page": "that is a web site, no OTLP endpoint: correct OTEL_EXPORTER_OTLP_ENDPOINT",
+}
