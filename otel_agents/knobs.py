@@ -7,14 +7,14 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 ON = frozenset({"true", "1", "yes", "on"})
 OFF = frozenset({"false", "0", "no", "off", ""})
 LEVELS = {"notset": 0, "trace": 5, "debug": 10, "info": 20, "warn": 30, "warning": 30, "error": 40, "critical": 50, "fatal": 50}
 BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-QUANTITY = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
+QUANTITY = re.compile(r"\s*(\d*\.?\d+(?:e[+-]?\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
 HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 VISIBLE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
@@ -30,7 +30,7 @@ def switch(value: Any) -> bool:
 
 def size(value: Any) -> int:
     """Bytes; at least one."""
-    return int(quantity(value, BYTES, "is not a size: write bytes as a number, or 512MB, 1GiB"))
+    return max(1, int(quantity(value, BYTES, "is not a size: write bytes as a number, or 512MB, 1GiB")))
 
 
 def seconds(value: Any) -> float:
@@ -39,7 +39,11 @@ def seconds(value: Any) -> float:
 
 
 def count(value: Any) -> int:
-    return int(quantity(value, {"": 1}, "is not a count: write a whole number from 1 up"))
+    wrong = "is not a count: write a whole number from 1 up"
+    amount = quantity(value, {"": 1}, wrong)
+    if not amount.is_integer():
+        raise ValueError(wrong)
+    return int(amount)
 
 
 def quantity(value: Any, units: Mapping[str, float], wrong: str) -> float:
@@ -105,7 +109,7 @@ def path(value: Any) -> Path:
 
 
 def headers(value: Any) -> Mapping[str, str]:
-    """Header names (lower case) and values; text is `name=value,name=value` with percent-encoded values."""
+    """Header names (lower case) and values; text is `name=value,name=value`, values percent-encoded."""
     pairs = value.items() if isinstance(value, Mapping) else [pair(part) for part in str(value).split(",") if part.strip()]
     found = {str(name).strip().lower(): str(content).strip() for name, content in pairs}
     for name, content in found.items():
@@ -118,14 +122,14 @@ def pair(part: str) -> tuple[str, str]:
     name, equals, content = part.partition("=")
     if not equals:
         raise ValueError("has a header without a value: write name=value,name=value")
-    return unquote(name), unquote(content)
+    return unquote(name), content if " " in content.strip() else unquote(content)  # as the SDK reads it: what has a space was never encoded
 
 
 def url(value: Any) -> str:
     """An endpoint's address; without a scheme it must be host:port (gRPC)."""
-    address = str(value).strip()
+    address = value.strip() if isinstance(value, str) else ""
     try:
-        parts = urlsplit(address if "://" in address else f"//{address}")
+        parts = split(address)
         usable = parts.scheme in ("", "http", "https") and parts.hostname and parts.port != 0
     except ValueError:  # a bad port or a bad IPv6 address
         usable = None
@@ -134,18 +138,27 @@ def url(value: Any) -> str:
     return address
 
 
-def without_credentials(address: str) -> str:
-    """The address as it is hashed: user and password removed."""
-    scheme, slashes, rest = address.rpartition("://")
-    authority, slash, tail = rest.partition("/")
-    return f"{scheme}{slashes}{authority.rpartition('@')[2]}{slash}{tail}"
-
-
-def presentable(address: str) -> str:
-    """The address as it may be printed: a query holds keys as often as user and password do."""
-    place, mark, _ = without_credentials(address).partition("?")
-    return f"{place}?***" if mark else place
+def split(address: str) -> SplitResult:
+    """An endpoint's parts, also of one without a scheme."""
+    return urlsplit(address if "://" in address else f"//{address}")
 
 
 def port_of(address: str) -> int | None:
-    return urlsplit(address if "://" in address else f"//{address}").port
+    return split(address).port
+
+
+def without_credentials(address: str) -> str:
+    """An endpoint as it is hashed: user and password removed."""
+    parts = split(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def presentable(address: str) -> str:
+    """An endpoint as it may be printed: a query holds keys as often as user and password do; what can't be read is not shown at all."""
+    try:
+        parts = split(address)
+        where = f"{parts.scheme}://" if parts.scheme else ""
+        where += (f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or "") + (f":{parts.port}" if parts.port else "")
+    except ValueError:
+        return "***"
+    return where + ("/***" if "@" in parts.path else parts.path) + ("?***" if parts.query or parts.fragment else "")

@@ -29,15 +29,22 @@ def state_of_platform() -> str:
 
 def can_be_made(place: Path) -> bool:
     """Whether the nearest folder that exists lets us write: service users have homes that don't exist or aren't theirs."""
-    nearest = next(folder for folder in (place, *place.parents) if folder.exists())
+    nearest = next(folder for folder in (place, *place.parents) if os.path.exists(folder))
     return os.access(nearest, os.W_OK | os.X_OK)
 
 
 def temporary() -> Path:
     """A folder of this user alone; one that somebody else made under the name is not used."""
-    from tempfile import gettempdir
-
     user = os.getuid() if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
-    place = Path(gettempdir()) / f"otel-agents-{user}"
+    place = writable_folder() / f"otel-agents-{user}"
     theirs = place.exists() and hasattr(os, "getuid") and place.stat().st_uid != user
     return Path(f"{place}-{os.getpid()}") if theirs else place
+
+
+def writable_folder() -> Path:
+    from tempfile import gettempdir
+
+    try:
+        return Path(gettempdir())
+    except FileNotFoundError:  # nothing can be written anywhere: the journal will say so
+        return Path(os.sep, "tmp")

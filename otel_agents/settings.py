@@ -208,18 +208,18 @@ class Settings(BaseSettings):
         return (*declared, *(line for signal in SIGNALS for line in self._exporter_notices(signal)))
 
     def _url(self, signal: str) -> str | None:
-        named = self.exporters(signal)
-        if named is not None and not any(name in FORCED for name in named):
-            return None
-        if own := self.otlp.get(f"{signal}_endpoint"):
-            return str(own)
-        base = self.otlp.get("endpoint")
-        if base is None and named is None:
+        own, base = self.otlp.get(f"{signal}_endpoint"), self.otlp.get("endpoint")
+        if not self._ships(signal, own or base):
             return None
         if self._protocol(signal) == "grpc":
-            return str(base or "http://localhost:4317")
-        place, mark, query = str(base or "http://localhost:4318").partition("?")
-        return f"{place.rstrip('/')}/v1/{signal}{mark}{query}"
+            return str(own or base or "http://localhost:4317")
+        address = own or with_path(base or "http://localhost:4318", f"/v1/{signal}")
+        return address if "://" in address else f"http://{address}"
+
+    def _ships(self, signal: str, address: str | None) -> bool:
+        """An exporter that means OTLP was named; or none was, and there is an address."""
+        named = self.exporters(signal)
+        return bool(address) if named is None else any(name in FORCED for name in named)
 
     def _protocol(self, signal: str) -> str | None:
         """What was chosen; unchosen, the port that is registered for gRPC says so too."""
@@ -232,8 +232,14 @@ class Settings(BaseSettings):
         return self.otlp.get(f"{signal}_{knob}", self.otlp.get(knob))
 
     def _exporter_notices(self, signal: str) -> list[str]:
+        label = self.origins.get(f"{signal}_exporter", f"{signal}_exporter")
         foreign = [name for name in self.exporters(signal) or () if name not in OFFERED]
-        return [f"OTEL_{signal.upper()}_EXPORTER={name}: otel-agents has no such exporter; use otlp, console or none" for name in foreign]
+        return [f"{label}={name}: otel-agents has no such exporter; use otlp, console or none" for name in foreign]
+
+
+def with_path(base: str, path: str) -> str:
+    place, mark, query = base.partition("?")
+    return f"{place.rstrip('/')}{path}{mark}{query}"
 
 
 KNOWN: Final = Known(

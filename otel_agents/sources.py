@@ -19,8 +19,11 @@ PREFIX = "OTEL_AGENTS_"
 YAML_FILES = ("otel-agents.yaml", "otel-agents.yml")
 PROJECT, TABLE = "pyproject.toml", "tool.otel-agents"
 SECTIONS = ("agents", "models", "experiments", "alerts")
-WHOLE = (*SECTIONS, "otlp_headers", "otlp_traces_headers", "otlp_metrics_headers", "otlp_logs_headers")  # their keys are the user's own words
+WHOLE = (*SECTIONS, "headers", "otlp_headers", "otlp_traces_headers", "otlp_metrics_headers", "otlp_logs_headers")  # their keys are the user's own words
 ALIASES = {
+    "endpoint": "otlp_endpoint",
+    "protocol": "otlp_protocol",
+    "headers": "otlp_headers",
     "journal_enabled": "journal",
     "content_mode": "content",
     "ship_enabled": "ship",

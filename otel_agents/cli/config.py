@@ -132,7 +132,8 @@ def united(name: str, value: Any) -> str:
     if name == "log_level":
         return next((word for word, number in LEVELS.items() if number == value), str(value))
     units = BYTES if name.endswith("_bytes") else SECONDS if isinstance(value, float) else {}
-    return next((f"{round(value / amount)} {unit}" for unit, amount in units.items() if value >= amount and value % amount == 0), str(value))
+    whole = ((value / amount, unit) for unit, amount in units.items())
+    return next((f"{round(number)} {unit}" for number, unit in whole if number >= 1 and abs(number - round(number)) < 1e-6), str(value))
 
 
 # check
