@@ -9,12 +9,13 @@ def _hidden():  # type: ignore[no-untyped-def]  # runs in every interpreter: not
     from importlib.machinery import PathFinder
 
     here = os.path.dirname(os.path.abspath(__file__))
-    return PathFinder.find_spec("sitecustomize", [entry for entry in sys.path if os.path.abspath(entry or ".") != here])
+    places = [os.path.abspath(entry or ".") for entry in sys.path]
+    return PathFinder.find_spec("sitecustomize", sys.path[places.index(here) + 1 :]) if here in places else None
 
 
 def _chain():  # type: ignore[no-untyped-def]  # as above
     spec = _hidden()
-    if spec is None or spec.loader is None or spec.origin == __file__:
+    if spec is None or spec.loader is None:
         return
     from importlib.util import module_from_spec
 

@@ -74,6 +74,7 @@ class Row:
     after: After
     options: Mapping[str, str]
     description: str = ""
+    defaults: Mapping[str, str] | None = None
     selects: str = ""
     choices: Mapping[str, str] | None = None
     dress: Callable[[Any, Subject], Any] = lambda wrapped, subject: wrapped
@@ -100,14 +101,14 @@ class Row:
         if key not in self.options:
             near = get_close_matches(key, self.options, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise TypeError(f"oa.{self.verb}() has no option {key!r}{hint} It has: {', '.join(('name', *self.options))}; more by oa.current().attributes({{…}})")
+            raise TypeError(f"oa.{self.verb}() has no option {key!r}{hint}; it has {', '.join(('name', *self.options))}; more by oa.current().attributes({{…}})")
         return self.options[key]
 
     def named(self, fields: Mapping[str, Any], name: str | None, description: str = "") -> dict[str, Any]:
         """The attributes with the name and description under what this kind calls them."""
         known = {self.name: name} if self.name and name else {}
         told = {self.description: description} if self.description and description else {}
-        return {**known, **told, **fields}
+        return {**known, **(self.defaults or {}), **told, **fields}
 
 
 # ------------------------------------------------------------------------------------------------ readings
@@ -236,6 +237,7 @@ def with_definition(wrapped: Any, subject: Subject) -> Any:
 
 AGENT = {"description": names.AGENT_DESCRIPTION, "model": names.REQUEST_MODEL, "data_source": names.DATA_SOURCE_ID}
 TOOL = {"description": names.TOOL_DESCRIPTION, "type": names.TOOL_TYPE, "call_id": names.TOOL_CALL_ID}
+FUNCTION = {names.TOOL_TYPE: "function"}
 STORE = {"store": names.MEMORY_STORE_ID, "provider": names.PROVIDER_NAME, "record": names.MEMORY_RECORD_ID}
 RETRIEVAL = {**MODEL, "top_k": names.RETRIEVAL_TOP_K}
 
@@ -243,7 +245,7 @@ ROWS = (
     Row("agent", "An agent's run.", "invoke_agent", names.AGENT_NAME, before_messages, after_messages, AGENT, names.AGENT_DESCRIPTION),
     Row("workflow", "A workflow, crew or graph.", "invoke_workflow", names.WORKFLOW_NAME, before_messages, after_messages, {}),
     Row("step", "A step of the program's own.", "step", names.OA_STEP_NAME, before_values, after_values, {}),
-    Row("tool", "A tool's call.", "execute_tool", names.TOOL_NAME, before_tool, after_tool, TOOL, names.TOOL_DESCRIPTION, dress=with_definition),
+    Row("tool", "A tool's call.", "execute_tool", names.TOOL_NAME, before_tool, after_tool, TOOL, names.TOOL_DESCRIPTION, FUNCTION, dress=with_definition),
     Row("llm", "A model's call.", "chat", "", before_messages, after_messages, MODEL, selects="operation", choices=INFERENCES),
     Row("embedding", "Text is embedded.", "embeddings", "", before_values, after_vectors, MODEL),
     Row("retriever", "Documents are retrieved.", "retrieval", names.DATA_SOURCE_ID, before_query(names.RETRIEVAL_QUERY_TEXT), after_documents, RETRIEVAL),

@@ -1,0 +1,196 @@
+"""capture(): the exact telemetry of a block as plain data, through the same providers, processors and encoder as in production; and a pytest fixture.
+
+    with capture() as telemetry:
+        run("hello")
+    assert [span["name"] for span in telemetry.spans] == ["invoke_agent run"]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import orjson
+
+Json = dict[str, Any]
+ITEMS = {"traces": ("resourceSpans", "scopeSpans", "spans"), "logs": ("resourceLogs", "scopeLogs", "logRecords"), "metrics": ("resourceMetrics", "scopeMetrics", "metrics")}
+KINDS = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
+STATUSES = {0: "unset", 1: "ok", 2: "error"}
+
+
+class Telemetry:
+    """What was recorded, as plain data, in the order in which it ended. Read it during the block or after it."""
+
+    def __init__(self, journal: Path) -> None:
+        self.journal = journal
+        self._lines: dict[str, list[bytes]] = {}
+
+    def lines(self, signal: str) -> list[bytes]:
+        """The raw OTLP/JSON lines of "traces", "logs" or "metrics"."""
+        found = [line for file in sorted(self.journal.glob(f"*/{signal}-*.jsonl"), key=_number) for line in file.read_bytes().splitlines()]
+        return found or self._lines.get(signal, [])
+
+    @property
+    def spans(self) -> list[Json]:
+        """name, kind, status, attributes, events, links, trace_id, span_id, parent_id, start, end (ns), scope, resource."""
+        return [_span(item, scope, resource) for item, scope, resource in self._items("traces")]
+
+    @property
+    def logs(self) -> list[Json]:
+        """event_name, severity, body, attributes, trace_id, span_id, scope, resource."""
+        return [_log(item, scope, resource) for item, scope, resource in self._items("logs")]
+
+    @property
+    def events(self) -> list[Json]:
+        """The log records that are events."""
+        return [record for record in self.logs if record["event_name"]]
+
+    @property
+    def metrics(self) -> dict[str, list[Json]]:
+        """The latest points by metric: attributes, value | count, sum, buckets; exemplars, start, time."""
+        from otel_agents import sdk
+
+        if sdk.process.pipeline is not None and sdk.process.pipeline.settings.journal_dir == self.journal:
+            sdk.process.pipeline.collect()
+        latest: dict[str, dict[bytes, Json]] = {}
+        for metric, scope, _ in self._items("metrics"):
+            points = latest.setdefault(metric["name"], {})
+            for point in _points(metric):
+                points[orjson.dumps([scope, point["attributes"]], option=orjson.OPT_SORT_KEYS)] = point
+        return {name: list(points.values()) for name, points in latest.items()}
+
+    def span(self, name: str) -> Json:
+        """The one span of this name; an AssertionError lists those there are."""
+        found = [span for span in self.spans if span["name"] == name]
+        assert len(found) == 1, f"{len(found)} spans are named {name!r}; there are {[span['name'] for span in self.spans]}"
+        return found[0]
+
+    def keep(self) -> None:
+        """Hold what the journal says beyond the journal's life."""
+        self._lines = {signal: self.lines(signal) for signal in ITEMS}
+
+    def _items(self, signal: str) -> Iterator[tuple[Json, Json, Json]]:
+        of_resource, of_scope, of_item = ITEMS[signal]
+        for line in self.lines(signal):
+            for resource in orjson.loads(line)[of_resource]:
+                for scope in resource[of_scope]:
+                    for item in scope[of_item]:
+                        yield item, {**scope.get("scope", {}), "schema_url": scope.get("schemaUrl", "")}, attributes_of(resource.get("resource", {}))
+
+
+@contextmanager
+def capture(**settings: Any) -> Iterator[Telemetry]:
+    """Observe the block alone, in a journal of its own that goes with it; `settings` are those of `oa.start()`, nothing is sent anywhere.
+
+    Our own failures are raised here instead of being swallowed. Observation that was on before is on again, from fresh, afterwards.
+    """
+    from otel_agents import sdk
+    from otel_agents.telemetry.context import engine
+
+    before, asked = sdk.process.started, sdk.process.asked
+    sdk.shutdown(forget=True)
+    with TemporaryDirectory(prefix="otel-agents-") as folder:
+        telemetry = Telemetry(Path(folder))
+        engine.strict = True
+        try:
+            sdk.start(**{"ship": False, "metric_interval": 3600, "log_level": "DEBUG", **settings, "journal_dir": folder})
+            yield telemetry
+        finally:
+            sdk.shutdown(forget=True)
+            engine.strict = False
+            telemetry.keep()
+            if before:
+                sdk.begin(asked)
+
+
+def attributes_of(record: Mapping[str, Any]) -> Json:
+    """The attributes of an OTLP/JSON record as a plain mapping."""
+    return {pair["key"]: value_of(pair["value"]) for pair in record.get("attributes", ())}
+
+
+def value_of(value: Mapping[str, Any]) -> Any:
+    """An OTLP/JSON AnyValue as a plain value."""
+    for kind, held in value.items():
+        if kind == "intValue":
+            return int(held)
+        if kind == "doubleValue":
+            return float(held)
+        if kind == "arrayValue":
+            return [value_of(one) for one in held.get("values", ())]
+        if kind == "kvlistValue":
+            return {pair["key"]: value_of(pair["value"]) for pair in held.get("values", ())}
+        return held
+    return None
+
+
+def _number(file: Path) -> tuple[str, int]:
+    stem = file.name.removesuffix(".jsonl").removesuffix(".sent")
+    owner, _, number = stem.rpartition("-")
+    return owner, int(number) if number.isdigit() else 0
+
+
+def _span(item: Json, scope: Json, resource: Json) -> Json:
+    return {
+        "name": item["name"],
+        "kind": KINDS.get(item.get("kind", 0), "unspecified"),
+        "status": STATUSES[item.get("status", {}).get("code", 0)],
+        "message": item.get("status", {}).get("message", ""),
+        "attributes": attributes_of(item),
+        "events": [{"name": event["name"], "attributes": attributes_of(event)} for event in item.get("events", ())],
+        "links": [{"trace_id": link["traceId"], "span_id": link["spanId"], "attributes": attributes_of(link)} for link in item.get("links", ())],
+        "trace_id": item["traceId"],
+        "span_id": item["spanId"],
+        "parent_id": item.get("parentSpanId", ""),
+        "start": int(item["startTimeUnixNano"]),
+        "end": int(item["endTimeUnixNano"]),
+        "scope": scope,
+        "resource": resource,
+    }
+
+
+def _log(item: Json, scope: Json, resource: Json) -> Json:
+    return {
+        "event_name": item.get("eventName", ""),
+        "severity": item.get("severityText", ""),
+        "severity_number": item.get("severityNumber", 0),
+        "body": value_of(item.get("body", {})),
+        "attributes": attributes_of(item),
+        "trace_id": item.get("traceId", ""),
+        "span_id": item.get("spanId", ""),
+        "scope": scope,
+        "resource": resource,
+    }
+
+
+def _points(metric: Json) -> Iterator[Json]:
+    for kind in ("sum", "gauge", "histogram", "exponentialHistogram"):
+        for point in metric.get(kind, {}).get("dataPoints", ()):
+            told = {"value": float(point["asDouble"]) if "asDouble" in point else int(point["asInt"])} if "asDouble" in point or "asInt" in point else {}
+            counted = {"count": int(point["count"]), "sum": point.get("sum"), "buckets": [int(one) for one in point.get("bucketCounts", ())]} if "count" in point else {}
+            yield {
+                "attributes": attributes_of(point),
+                **told,
+                **counted,
+                "unit": metric.get("unit", ""),
+                "kind": kind,
+                "bounds": point.get("explicitBounds", []),
+                "exemplars": point.get("exemplars", []),
+                "start": int(point.get("startTimeUnixNano", 0)),
+                "time": int(point["timeUnixNano"]),
+            }
+
+
+try:
+    import pytest
+except ImportError:  # only the fixture needs it
+    pass
+else:
+
+    @pytest.fixture
+    def telemetry() -> Iterator[Telemetry]:
+        """What the test records, observed with content in full."""
+        with capture(content="full") as recorded:
+            yield recorded
