@@ -186,11 +186,13 @@ def response_stream(*pieces: str, **reply: Any) -> Reply:
 
 # trouble
 
+ERRORS = {400: "invalid_request_error", 401: "authentication_error", 404: "invalid_request_error", 429: "rate_limit_error"}
+
 
 def error(status: int, message: str = "no", code: str | None = None, **headers: str) -> Reply:
     """An error as OpenAI sends it; `retry_after_ms="1"` keeps a retrying client quick."""
     named = {name.replace("_", "-"): value for name, value in ({"retry_after_ms": "1"} | headers).items()}
-    return Reply({"error": {"message": message, "type": "invalid_request_error", "param": None, "code": code}}, status=status, headers=named)
+    return Reply({"error": {"message": message, "type": ERRORS.get(status, "server_error"), "param": None, "code": code}}, status=status, headers=named)
 
 
 def broken(reply: Reply, after: int) -> Reply:

@@ -36,7 +36,8 @@ def provider_of(values: Values) -> str:
 def prefix(values: Values) -> str | None:
     """What stands before the first slash of the model, if litellm takes it for a provider's name."""
     start, slash, _ = (text(values.get("model")) or "").partition("/")
-    return start if slash and start in _library("provider_list", ()) else None
+    asked = text(values.get("custom_llm_provider"))
+    return start if slash and start in ([asked] if asked else _library("provider_list", ())) else None
 
 
 def model_of(values: Values) -> str | None:
@@ -69,13 +70,10 @@ def deployment(router: Any, model: Any) -> Values:
 
 
 def more(answer: Any) -> dict[str, Any]:
-    """What litellm notes beside an answer: its cost in US dollars and where it was sent."""
+    """What litellm notes beside an answer: its cost in US dollars, 0 where it has no price, and where it was sent."""
     notes = field(answer, "_hidden_params")
-    return {semconv.OA_COST: _cost(notes), **providers.server(text(field(notes, "api_base")) or "")}
-
-
-def _cost(notes: Any) -> float | None:
-    return decimal(field(notes, "response_cost")) or None  # 0 is litellm's word for a model it has no price of
+    cost = decimal(field(notes, "response_cost")) or decimal(at(answer, "usage", "cost"))
+    return {semconv.OA_COST: cost or None, **providers.server(text(field(notes, "api_base")) or "")}
 
 
 def completion_response(answer: Any) -> dict[str, Any]:
@@ -96,21 +94,19 @@ def no_content(_: Any) -> dict[str, Any]:
 
 
 class Chunks(ChatChunks):
-    """litellm takes the usage off the chunks unless the caller asked for it, and keeps the sum of what came beside the last one; 0 when none came."""
+    """litellm takes the usage off the chunks unless the caller asked for it, and keeps what came beside the last one; 0 when nothing came."""
 
     def __init__(self, choices: int = 1) -> None:
         super().__init__(choices)
-        self._counted: Any = None
+        self._last: Any = None
 
     def add(self, chunk: Any) -> None:
+        self._last = chunk
         super().add(chunk)
-        counted = at(chunk, "_hidden_params", "usage")
-        if whole(field(counted, "total_tokens")):
-            self._counted = counted
 
     def response(self) -> dict[str, Any]:
-        folded = super().response()
-        return {**folded, "usage": folded["usage"] or self._counted}
+        folded, kept = super().response(), at(self._last, "_hidden_params", "usage")
+        return {**folded, "usage": folded["usage"] or (kept if whole(field(kept, "total_tokens")) else None)}
 
 
 def chat_chunks(call: Call) -> Chunks:

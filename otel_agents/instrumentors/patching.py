@@ -165,10 +165,10 @@ class Patches:
 
 def _bound(wanted: dict[int, Any], package: str) -> Iterator[tuple[str, str, Any]]:
     """Every module-level name, of one package or of all (""), that is bound to a wanted object."""
-    for module_name, module in list(sys.modules.items()) if wanted else ():
-        if isinstance(module, ModuleType) and _is_inside(module_name, package):
+    for module_name, module in sys.modules.copy().items() if wanted else ():  # a copy is made in one step; other threads import
+        if issubclass(type(module), ModuleType) and _is_inside(module_name, package):  # some only claim to be modules (cffi)
             namespace = object.__getattribute__(module, "__dict__")  # never wakes a lazy module
-            for name, value in list(namespace.items()):
+            for name, value in namespace.copy().items():
                 if id(value) in wanted and value is wanted[id(value)]:
                     yield module_name, name, value
 
