@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -10,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from otel_agents.journal.files import NAME, OFFSETS, Segment, as_sent, locked
+from otel_agents.journal.files import NAME, OFFSETS, Segment, as_sent, locked, release
 from otel_agents.journal.tally import Offsets
 
 ELECTION = "adopter.lock"
@@ -35,7 +34,7 @@ class Adopter:
 
     def __init__(self, folder: Path, own: str) -> None:
         self._folder, self._own = folder, own
-        self._election: int | None = None
+        self._election: Segment | None = None
         self._entries: Scan | None = None
         self._next_scan = 0.0
         self._offsets: dict[str, Offsets] = {}
@@ -68,16 +67,15 @@ class Adopter:
     def _is_elected(self) -> bool:
         """Hold the folder's lock for the time of a scan; who holds it does all the work."""
         self._next_scan = time.monotonic() + SCAN_EVERY_S
+        path = self._folder / ELECTION
         try:
-            fd = os.open(self._folder / ELECTION, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         except OSError:
             return False
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(fd)
+        fd = locked(path)
+        if fd is None:
             return False
-        self._election = fd
+        self._election = held("", path, fd)
         return True
 
     def _next_dead(self, signals: set[str], until: float) -> list[Segment]:
@@ -101,9 +99,9 @@ class Adopter:
         fd = locked(path)
         if fd is None:
             return None
-        status = os.fstat(fd)
-        offset = min(self._left_by(parts["owner"]).sent.get(name, 0), status.st_size)
-        return Segment(parts["signal"], path, fd, status.st_dev, status.st_ino, offset, status.st_size, rotated_at=0.0)
+        dead = held(parts["signal"], path, fd)
+        dead.offset = min(self._left_by(parts["owner"]).sent.get(name, 0), dead.size)
+        return dead
 
     def _left_by(self, owner: str) -> Offsets:
         if owner not in self._offsets:
@@ -116,7 +114,7 @@ class Adopter:
             return ship(signal, segments)
         finally:
             for segment in segments:
-                os.close(segment.fd)
+                release(segment)
 
     def remember(self, segment: Segment) -> None:
         """Write down how far a dead segment is sent, where the next adopter looks for it."""
@@ -142,11 +140,17 @@ class Adopter:
         self._entries = None
         self._offsets.clear()
         if self._election is not None:
-            os.close(self._election)
+            release(self._election)
         self._election = None
 
     def close(self) -> None:
         self._finish_scan()
+
+
+def held(signal: str, path: Path, fd: int) -> Segment:
+    """Somebody's file whose lock we hold, as a segment that nobody writes to."""
+    status = os.fstat(fd)
+    return Segment(signal, path, fd, status.st_dev, status.st_ino, size=status.st_size, rotated_at=0.0)
 
 
 def owner_of(path: Path) -> str:

@@ -182,6 +182,9 @@ class Courier:
     def close(self) -> None:
         self.client.close()
 
+    def forget(self) -> None:
+        self.client.forget()
+
 
 def backoff(failures: int) -> float:
     """Seconds until the next try: doubling, at random within it, so that many processes do not come at once."""

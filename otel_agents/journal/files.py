@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import secrets
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ CREATE = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 def new_owner() -> str:
     """A name no other process has had on this machine: pid, start, a random part."""
-    return f"{os.getpid()}-{time.time_ns():x}-{secrets.token_hex(4)}"
+    return f"{os.getpid()}-{time.time_ns():x}-{os.urandom(4).hex()}"
 
 
 @dataclass(eq=False, slots=True)

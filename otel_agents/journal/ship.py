@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from otel_agents.journal.adopt import Adopter
 from otel_agents.journal.caps import Caps
-from otel_agents.journal.delivery import Courier
 from otel_agents.journal.files import OFFSETS, Segment, lines_after
 from otel_agents.journal.reading import Line, batches, lines_of
 from otel_agents.journal.tally import Dropped, Offsets
-from otel_agents.journal.wire import connects
 
 if TYPE_CHECKING:
+    from otel_agents.journal.delivery import Courier
     from otel_agents.journal.segments import Journal
     from otel_agents.settings import Endpoint
 
@@ -53,13 +52,21 @@ class Shipper:
     def _begin(self) -> None:
         journal = self._journal
         self._lock = threading.Lock()
-        self._couriers = {
-            signal: Courier(signal, endpoint, journal.tally, journal.said) for signal, endpoint in self._endpoints.items() if endpoint is not None
-        }
+        self._known: dict[str, Courier] | None = None
         self._offsets = Offsets(journal.folder / f"{journal.owner}{OFFSETS}")
         self._adopter = Adopter(journal.folder, journal.owner)
         self._caps = Caps(journal)
         self._behind_since: dict[str, float] = {}
+
+    @property
+    def _couriers(self) -> dict[str, Courier]:
+        """The ways out, made when they are first needed: HTTP and TLS take longer to import than all the rest of us."""
+        if self._known is None:
+            from otel_agents.journal.delivery import Courier
+
+            journal, endpoints = self._journal, self._endpoints
+            self._known = {signal: Courier(signal, one, journal.tally, journal.said) for signal, one in endpoints.items() if one is not None}
+        return self._known
 
     # the round
 
@@ -158,7 +165,8 @@ class Shipper:
     def flush(self, timeout_s: float = FLUSH_S) -> bool:
         """Send what is left before an exit, if the endpoint has been well or answers at once; True when nothing is left. timeout_s: at most 2.5 s are used."""
         deadline = time.monotonic() + min(timeout_s, FLUSH_S)
-        if not self._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+        patience = CONNECT_S if any(courier.is_failing() for courier in self._couriers.values()) else FLUSH_S  # for a request that is under way
+        if not self._lock.acquire(timeout=max(0.0, min(patience, timeout_s))):
             return False
         try:
             with self._suppress():
@@ -182,6 +190,8 @@ class Shipper:
 
     def _ways_out(self, deadline: float) -> dict[str, Courier]:
         """The couriers worth a try: their last send was fine, or a connection comes within 250 ms for all of them together."""
+        from otel_agents.journal.wire import connects
+
         until = min(deadline, time.monotonic() + CONNECT_S)
         answers: dict[tuple[str, int], bool] = {}
         for courier in self._couriers.values():
@@ -196,27 +206,30 @@ class Shipper:
 
     def close(self) -> None:
         """Let connections and locks go; segments that are sent get their other name, the rest waits for the next process."""
-        with suppress(RuntimeError):
-            self._lock.acquire(timeout=0.1)
-        self._adopter.close()
-        self._journal.write_aside()
-        self._journal.seal()
-        for signal in self._couriers:
-            for segment in self._journal.segments(signal):
+        alone = self._lock.acquire(timeout=0.1)  # a request that hangs must not keep a process from ending
+        try:
+            self._adopter.close()
+            self._journal.write_aside()
+            self._journal.seal()
+            for segment in chain.from_iterable(self._journal.segments(signal) for signal, endpoint in self._endpoints.items() if endpoint is not None):
                 if self._journal.is_complete(segment) and not lines_after(segment.fd, segment.offset):
                     self._retire(segment)
-        self._save()
-        self._journal.close()
-        self.disconnect()
+            self._save()
+            self._journal.close()
+            self.disconnect()
+        finally:
+            if alone:
+                self._lock.release()
 
     def disconnect(self) -> None:
         """Close the connections; the next round opens new ones."""
-        for courier in self._couriers.values():
+        for courier in (self._known or {}).values():
             courier.close()
 
     def after_fork_in_child(self) -> None:
         """Forget the parent's connections, offsets and locks; call it after the journal's own."""
-        self.disconnect()
+        for courier in (self._known or {}).values():
+            courier.forget()
         self._adopter.close()
         self._begin()
 

@@ -12,6 +12,7 @@ from base64 import b64encode
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -47,9 +48,16 @@ class Http:
     def __init__(self, signal: str, endpoint: Endpoint, protocol: str) -> None:
         self._signal, self._endpoint, self.protocol = signal, endpoint, protocol
         self._url = urlsplit(endpoint.url)
-        self._proxy = proxy_of(self._url)
         self._connection: http.client.HTTPConnection | None = None
         self._socket_is: tuple[int, int] | None = None
+
+    @cached_property
+    def _proxy(self) -> SplitResult | None:
+        return proxy_of(self._url)
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return tls(self._endpoint)
 
     def address(self) -> tuple[str, int]:
         """Host and port that a connection goes to first."""
@@ -109,7 +117,7 @@ class Http:
         host, port = self.address()
         if self._url.scheme != "https":
             return http.client.HTTPConnection(host, port, timeout=timeout)
-        connection = http.client.HTTPSConnection(host, port, timeout=timeout, context=tls(self._endpoint))
+        connection = http.client.HTTPSConnection(host, port, timeout=timeout, context=self._tls)
         if self._proxy:
             connection.set_tunnel(*address_of(self._url), headers=authorization("Proxy-Authorization", self._proxy))
         return connection
@@ -141,6 +149,10 @@ class Http:
         if self._connection is not None and self._connection.sock is not None:
             self._connection.sock.detach()
         self._connection = None
+
+    def forget(self) -> None:
+        """In a forked child: close our copy of the descriptor, which leaves the parent's connection as it is."""
+        self.close()
 
     def close(self) -> None:
         if self._connection is not None:

@@ -46,6 +46,7 @@ class Grpc:
         self._signal, self._endpoint = signal, endpoint
         self._url = urlsplit(endpoint.url if "://" in endpoint.url else f"//{endpoint.url}")
         self._channel: Any = None
+        self._inherited: Any = None
 
     def address(self) -> tuple[str, int]:
         return self._url.hostname or "localhost", self._url.port or 4317
@@ -100,6 +101,10 @@ class Grpc:
         if code == "RESOURCE_EXHAUSTED" and "larger than max" in (error.details() or ""):
             return Answer("too_large", f"gRPC {code}")
         return Answer(VERDICTS.get(code, "later"), f"gRPC {code}", retry_delay(error))
+
+    def forget(self) -> None:
+        """In a forked child: leave the parent's channel alone; to close it would wait for threads that the child does not have."""
+        self._inherited, self._channel = self._channel, None
 
     def close(self) -> None:
         if self._channel is not None:
