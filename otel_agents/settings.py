@@ -267,7 +267,7 @@ def build(found: Found) -> tuple[Settings, list[str]]:
     while True:
         given = found.merged()
         try:
-            return made(given, found.file), lines
+            return made(given), lines
         except ValidationError as error:
             wrong = faults(error, given)
         for name, message in wrong.items():
@@ -275,12 +275,10 @@ def build(found: Found) -> tuple[Settings, list[str]]:
             found.drop(name)
 
 
-def made(given: Mapping[str, Given], file: Path | None) -> Settings:
+def made(given: Mapping[str, Given]) -> Settings:
     """Settings of what was found; validation is the class's."""
     plain = {name: value.value for name, value in given.items() if not name.startswith("otlp_")}
     routed = {name.removeprefix("otlp_"): value.value for name, value in given.items() if name.startswith("otlp_")}
-    if file is not None:
-        plain["config_file"] = file
     return Settings(**plain, otlp=routed, origins={name: value.label for name, value in given.items()})
 
 

@@ -96,8 +96,9 @@ def gather(known: Known, overrides: Mapping[str, Any], environ: Mapping[str, str
     """Read every source; nothing raises, what can't be read becomes a line in `problems`."""
     found = Found()
     arguments, environment = called(known, overrides, found.problems), environment_of(known, environ, found.problems)
-    named = {**environment, **arguments}.get("config_file")
-    found.layers = [disabled(environ), arguments, environment, filed(known, named, found), conventional(environ)]
+    named = (environment.pop("config_file", None), arguments.pop("config_file", None))
+    file = filed(known, named[1] or named[0], found)
+    found.layers = [disabled(environ), arguments, environment, file, conventional(environ)]
     return found
 
 
@@ -168,10 +169,16 @@ class Written(NamedTuple):
 def filed(known: Known, named: Given | None, found: Found) -> Layer:
     try:
         found.file = named_file(named) or nearby_file()
-        return layer_of(known, found, found.file) if found.file else {}
+        return read_layer(known, found, found.file, named) if found.file else {}
     except (OSError, ValueError) as problem:
         found.problems.append(str(problem))
         return {}
+
+
+def read_layer(known: Known, found: Found, file: Path, named: Given | None) -> Layer:
+    """The file's settings, and the file itself: which one it was is a setting too."""
+    label = named.label if named else "found here"
+    return {"config_file": Given(file, label, str(file)), **layer_of(known, found, file)}
 
 
 def read_file(known: Known, file: Path) -> Found:
@@ -224,8 +231,8 @@ def read(file: Path) -> Written:
 def from_yaml(file: Path, source: str) -> Written:
     import yaml
 
-    loader = yaml.SafeLoader(source)
     try:
+        loader = yaml.SafeLoader(source)
         node = loader.get_single_node()
         return Written(None if node is None else loader.construct_document(node), dict(key_lines(node)))
     except yaml.MarkedYAMLError as problem:
@@ -234,8 +241,6 @@ def from_yaml(file: Path, source: str) -> Written:
         raise ValueError(f"{label_of(file)}{where}: is not YAML ({problem.problem or problem.context}); correct that line") from problem
     except (yaml.YAMLError, RecursionError) as problem:
         raise ValueError(f"{label_of(file)}: is not YAML ({str(problem).splitlines()[0]}); correct it") from problem
-    finally:
-        loader.dispose()
 
 
 def key_lines(node: Any, parents: Place = ()) -> Iterator[tuple[Place, int]]:
