@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -13,7 +15,10 @@ TAIL_LIMIT = 2**16
 ITEM_LIMIT = LINE_LIMIT - TAIL_LIMIT - 256  # what is left for the item beside the tail and the head
 
 DROPPED = {"attributes": "droppedAttributesCount", "events": "droppedEventsCount", "links": "droppedLinksCount"}
-STEPS = [(2**power, 2**16) for power in range(18, 8, -1)] + [(256, 2**power) for power in range(12, 2, -1)] + [(64, 1)]
+UNCUT = 256  # characters: strings that are shorter only go with the list they stand in
+NOTE = re.compile(r"… \[cut, (\d+) characters\]$")
+NOTE_LENGTH = 48
+FEWER = [2**power for power in range(12, -1, -1)]
 
 
 def dumped(record: Json, limit: int = ITEM_LIMIT) -> bytes:
@@ -27,20 +32,49 @@ def dumped(record: Json, limit: int = ITEM_LIMIT) -> bytes:
 
 
 def shrunk(record: Json, limit: int) -> bytes:
-    """The record with its longest strings, then its longest lists, cut until it fits."""
-    for longest, most in STEPS:
-        raw = orjson.dumps(cut(record, longest, most))
+    """The record with its longest strings cut until it fits; when that is not enough, its longest lists too."""
+    longest = fitting(record, limit)
+    while longest > UNCUT:
+        raw = orjson.dumps(cut(record, longest, 2**31))
+        if len(raw) < limit:
+            return raw
+        longest //= 2
+    for most in FEWER:
+        raw = orjson.dumps(cut(record, min(UNCUT, limit // 16), most))
         if len(raw) < limit:
             break
     return raw
 
 
+def fitting(record: Json, limit: int) -> int:
+    """How long a string may stay, at a guess: all that are longer are cut to the same length."""
+    weights = [(len(text), len(orjson.dumps(text)) / len(text)) for text in strings(record) if len(text) > UNCUT]
+    room = limit - NOTE_LENGTH * len(weights) - (len(orjson.dumps(record)) - sum(length * weight for length, weight in weights))
+    longest = max((length for length, _ in weights), default=0)
+    while longest > UNCUT and sum(min(length, longest) * weight for length, weight in weights) > room:
+        longest = longest * 7 // 8
+    return longest
+
+
+def strings(node: Any) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, list | dict):
+        for part in node.values() if isinstance(node, dict) else node:
+            yield from strings(part)
+
+
 def cut(node: Any, longest: int, most: int) -> Any:
     if isinstance(node, str):
-        return node if len(node) <= longest else node[:longest] + cut_from(len(node), "characters")
+        return node if len(node) <= longest else cut_text(node, longest)
     if isinstance(node, list):
         return [cut(part, longest, most) for part in node[:most]]
     return cut_record(node, longest, most) if isinstance(node, dict) else node
+
+
+def cut_text(text: str, longest: int) -> str:
+    noted = NOTE.search(text[-NOTE_LENGTH:])
+    return text[:longest] + cut_from(int(noted[1]) if noted else len(text), "characters")
 
 
 def cut_record(record: Json, longest: int, most: int) -> Json:

@@ -13,7 +13,7 @@ Encoder = Callable[[Any, Redact], Json]
 
 I64_MIN, I64_MAX, U64_MAX = -(2**63), 2**63 - 1, 2**64 - 1
 DEEPEST = 16  # the official parser's recursion limit is met at 50 messages, three for each level
-MOST = 2**16  # an element takes 17 bytes at least: more of them than this never fit into an item
+MOST = 2**13  # elements that one value may have, all levels together: more would hold the caller up
 WINDOW = 2**20  # of a longer text only this much is redacted and kept
 MARGIN = 2**16  # and this much of the window's end is thrown away: a credential that the window cut in two was not recognised
 
