@@ -265,7 +265,7 @@ def test_headers_are_read_as_the_sdk_reads_them(text: str) -> None:
 WORD = st.text("abcXYZ019-_.", min_size=1)
 
 
-PIECE = st.sampled_from(["a", "Z", "1", " ", "=", "/", "+", "-", "%20", "%2C", "%C3%A4", "%", "%zz"])
+PIECE = st.sampled_from(["a", "Z", "1", " ", "=", "/", "+", "-", "%20", "%2C", "%C3%A4", "%zz"])
 
 
 @given(st.dictionaries(WORD, st.lists(PIECE, max_size=8).map("".join)))
