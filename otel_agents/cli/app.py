@@ -43,6 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         return unread()
+    except SystemExit as left:
+        if isinstance(left.__context__, BrokenPipeError):  # rich has seen to the rest
+            return UNREAD
+        raise
 
 
 def guarded(words: list[str]) -> int:

@@ -146,11 +146,13 @@ def judge(settings: Settings, problems: list[str], *, as_json: bool) -> None:
     for line in (*problems, *settings.notices):
         print(line)
     if not problems:
-        print(f"{settings.config_file or 'settings'}: nothing wrong ({screen.plural(len(settings.origins), 'value')} given{defined(settings)})")
+        print(
+            f"{settings.config_file or 'settings'}: nothing wrong ({screen.plural(len(settings.origins.keys() - {'config_file'}), 'value')} given{defined(settings)})"
+        )
 
 
 def defined(settings: Settings) -> str:
-    return "".join(f", {len(content)} {title}" for title in SECTIONS if (content := getattr(settings, title)))
+    return "".join(f", {screen.plural(len(content), title.removesuffix('s'))}" for title in SECTIONS if (content := getattr(settings, title)))
 
 
 def pointless(settings: Settings, found: Found) -> Iterator[str]:
