@@ -114,7 +114,8 @@ def _decorated(subject: Any, row: Row, kind: Kind, name: str | None, fields: Map
     if isinstance(subject, staticmethod | classmethod):
         return type(subject)(again(subject.__func__))
     if isinstance(subject, property):
-        return property(*(again(part) if part else None for part in (subject.fget, subject.fset, subject.fdel)), subject.__doc__)
+        getter, setter, deleter = (again(part) if part else None for part in (subject.fget, subject.fset, subject.fdel))
+        return property(getter, setter, deleter, subject.__doc__)
     if isinstance(subject, type):
         return _decorated_class(subject, row, kind, name, fields)
     if not callable(subject):

@@ -54,7 +54,7 @@ def observe() -> None:
 def release() -> None:
     """See them no more."""
     if _original:
-        logging.Logger.callHandlers = _original.pop()  # type: ignore[method-assign]  # as it was
+        logging.Logger.callHandlers = _original.pop()  # type: ignore[assignment,method-assign]  # as it was
 
 
 def _is_hidden(name: str) -> bool:
@@ -103,7 +103,7 @@ def body(record: logging.LogRecord) -> str:
     if not arguments:
         return template
     try:
-        return template % _safe(arguments)
+        return str(template % _safe(arguments))
     except (TypeError, ValueError, KeyError):
         return template
 

@@ -272,8 +272,8 @@ class Pipeline:
         self.own["metrics"] = MeterProvider([self.reader] if self.settings.exports("metrics") else [], resource=resource, shutdown_on_exit=False)
         self.providers["metrics"] = self.own["metrics"]
         for signal in ("traces", "logs"):
-            provider = self.providers[signal]
-            if provider is self.own.get(signal) and hasattr(provider, "_update_resource"):
+            provider: Any = self.providers[signal]
+            if provider is not None and provider is self.own.get(signal) and hasattr(provider, "_update_resource"):
                 provider._update_resource(Resource({names.SERVICE_INSTANCE_ID: self.instance}))
         for processor in inherited_processors(self.providers["traces"]):
             processor.born = self.began

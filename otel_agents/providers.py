@@ -97,7 +97,8 @@ def _exporters(provider: Any) -> list[Any]:
     """The exporters behind a provider, as deep as the SDK keeps them."""
     places = ("_active_span_processor", "_multi_log_record_processor", "_span_processors", "_log_record_processors", "_metric_readers")
     inner = ("span_exporter", "_exporter", "_batch_processor", "exporter")
-    found, waiting = [], [provider]
+    found: list[Any] = []
+    waiting: list[Any] = [provider]
     while waiting and len(found) < 100:
         one = waiting.pop()
         held = [vars(one).get(name) for name in (*places, *inner)] if hasattr(one, "__dict__") else []

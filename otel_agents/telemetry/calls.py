@@ -115,7 +115,7 @@ def _generator(function: Function, plan: Plan) -> Function:
         operation = plan.begin(call) if engine.on else None
         if operation is None:
             return (yield from function(*args, **kwargs))
-        saved, values = operation.context, []
+        saved = operation.context
         resume, sent = function(*args, **kwargs).send, None
         while True:
             before = swap(saved)

@@ -85,8 +85,7 @@ def session_of(context: Context) -> Mapping[str, Any]:
     known: Mapping[str, Any] | None = context.get(SESSION)  # type: ignore[assignment]  # a Context holds objects; this key is ours
     if known is not None:
         return known
-    carried = context.get(BAGGAGE) and baggage.get_all(context)
-    found = _from_baggage(carried) if carried else NOTHING
+    found = _from_baggage(baggage.get_all(context)) if context.get(BAGGAGE) else NOTHING
     return found if found else _from_util_genai(context)
 
 

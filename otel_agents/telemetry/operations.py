@@ -244,4 +244,4 @@ def _start_run(operation: Operation) -> None:
         events.of_start(operation)
 
 
-__all__ = ["KINDS", "Kind", "Operation", "begin", "current"]
+__all__ = ["KINDS", "NOBODY", "SUPPRESSED", "Kind", "Operation", "begin", "current"]

@@ -52,7 +52,7 @@ class Setters:
         }
         with guard("set usage"):
             self.set({name: value for name, value in given.items() if type(value) is int and value >= 0})
-            self.set({names.OA_COST: float(cost) if type(cost) in (int, float) else None})
+            self.set({names.OA_COST: float(cost) if isinstance(cost, int | float) else None})
 
     def model(self, model: str, provider: str | None = None) -> None:
         """The model that was asked, and who provides it (`gen_ai.request.model`, `gen_ai.provider.name`)."""

@@ -54,7 +54,7 @@ class Followed:
             self.read(self.operation, self.chunks.response())
 
 
-class _Proxy(wrapt.ObjectProxy):  # type: ignore[misc]  # wrapt gives no types for its C class
+class _Proxy(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic for type checkers only
     """What both protocols share: everything but the iteration is the library's own object."""
 
     def __init__(self, wrapped: Any, followed: Followed) -> None:
