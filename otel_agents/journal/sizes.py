@@ -16,6 +16,7 @@ ITEM_LIMIT = LINE_LIMIT - TAIL_LIMIT - 256  # what is left for the item beside t
 
 DROPPED = {"attributes": "droppedAttributesCount", "events": "droppedEventsCount", "links": "droppedLinksCount"}
 UNCUT = 256  # characters: strings that are shorter only go with the list they stand in
+SHORTEST = 64  # more than any id has
 NOTE = re.compile(r"… \[cut, (\d+) characters\]$")
 NOTE_LENGTH = 48
 FEWER = [2**power for power in range(12, -1, -1)]
@@ -40,7 +41,7 @@ def shrunk(record: Json, limit: int) -> bytes:
             return raw
         longest //= 2
     for most in FEWER:
-        raw = orjson.dumps(cut(record, min(UNCUT, limit // 16), most))
+        raw = orjson.dumps(cut(record, max(SHORTEST, min(UNCUT, limit // 16)), most))
         if len(raw) < limit:
             break
     return raw

@@ -35,7 +35,7 @@ from rig import log
 
 from otel_agents.journal import encode
 from otel_agents.journal.encode import Lines
-from otel_agents.journal.sizes import ITEM_LIMIT, LINE_LIMIT
+from otel_agents.journal.sizes import ITEM_LIMIT, LINE_LIMIT, shrunk
 from otel_agents.journal.values import any_value
 
 RESOURCE = Resource({"service.name": "shop"}, "https://example.test/resource")
@@ -299,3 +299,8 @@ def test_tails_are_kept_and_do_not_pile_up() -> None:
     for number in range(1_000):
         lines.tail("traces", RESOURCE, InstrumentationScope(f"s{number}"))
     assert len(lines._tails) <= Lines.MOST
+
+
+def test_ids_are_never_cut() -> None:
+    smallest = json.loads(shrunk(json.loads(encode.span(SPAN, same)), 10))
+    assert [smallest["traceId"], smallest["links"][0]["traceId"]] == ["000000000000000000000000000000a1", "000000000000000000000000000000d4"]
