@@ -146,9 +146,8 @@ def judge(settings: Settings, problems: list[str], *, as_json: bool) -> None:
     for line in (*problems, *settings.notices):
         print(line)
     if not problems:
-        print(
-            f"{settings.config_file or 'settings'}: nothing wrong ({screen.plural(len(settings.origins.keys() - {'config_file'}), 'value')} given{defined(settings)})"
-        )
+        given = screen.plural(len(settings.origins.keys() - {"config_file"}), "value")
+        print(f"{settings.config_file or 'settings'}: nothing wrong ({given} given{defined(settings)})")
 
 
 def defined(settings: Settings) -> str:
