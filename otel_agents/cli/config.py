@@ -9,7 +9,7 @@ import argparse
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from otel_agents.cli import screen
 from otel_agents.environment import SIGNALS
@@ -17,6 +17,9 @@ from otel_agents.knobs import LEVELS, presentable
 from otel_agents.sections import dangling
 from otel_agents.settings import KNOWN, OTLP_KNOBS, Endpoint, Settings, build, shown
 from otel_agents.sources import SECTIONS, Found, gather, labelled, read_file
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 DEFAULT = "default"
 BYTES = {"GiB": 2**30, "MiB": 2**20, "KiB": 2**10, "bytes": 1}
@@ -64,13 +67,19 @@ def show(settings: Settings, problems: list[str], *, as_json: bool) -> None:
         screen.print_json(report(settings, problems))
         return
     console = screen.console()
-    screen.print_table(
-        console, ("SETTING", "VALUE", "FROM"), [(row["setting"], worded(row["setting"], row["value"]), row["from"]) for row in rows(settings)], flexible="VALUE"
-    )
+    screen.print_table(console, ("SETTING", "VALUE", "FROM"), [cells(row) for row in rows(settings)], flexible="VALUE")
     console.print()
     screen.print_table(console, ("SIGNAL", "GOES TO", "AS"), [(signal, *route(settings, signal)) for signal in SIGNALS], flexible="GOES TO")
     for line in (*problems, *settings.notices):
         screen.say(line)
+
+
+def cells(row: dict[str, Any]) -> list[str | Text]:
+    """What somebody set stands out from the defaults."""
+    from rich.text import Text
+
+    is_default = row["from"] == DEFAULT
+    return [row["setting"], Text(worded(row["setting"], row["value"]), "" if is_default else "bold"), Text(row["from"], "dim" if is_default else "")]
 
 
 def report(settings: Settings, problems: list[str]) -> dict[str, Any]:
