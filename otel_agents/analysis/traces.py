@@ -24,15 +24,16 @@ IsAlive = Callable[[str], bool]
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Tokens by kind and US dollars, each only where known: an unknown price is None, never 0."""
+    """Tokens by kind and US dollars, each only where known: an unknown price is None, never 0; `unpriced` counts the calls without one."""
 
     tokens: Mapping[str, int] = field(default_factory=dict)
     cost: float | None = None
+    unpriced: int = 0
 
     def __add__(self, other: Totals) -> Totals:
         tokens = {kind: self.tokens.get(kind, 0) + other.tokens.get(kind, 0) for kind in USAGE if kind in self.tokens or kind in other.tokens}
         costs = [cost for cost in (self.cost, other.cost) if cost is not None]
-        return Totals(tokens, sum(costs) if costs else None)
+        return Totals(tokens, sum(costs) if costs else None, self.unpriced + other.unpriced)
 
 
 NOTHING = Totals()
@@ -101,9 +102,10 @@ class Trace:
 
 
 def totals_of(span: Span) -> Totals:
-    found = {kind: span.attributes.get(name) for kind, name in USAGE.items()}
+    found = {kind: tokens for kind, name in USAGE.items() if isinstance(tokens := span.attributes.get(name), int)}
     cost = span.attributes.get(names.OA_COST)
-    return Totals({kind: tokens for kind, tokens in found.items() if isinstance(tokens, int)}, float(cost) if isinstance(cost, int | float) else None)
+    price = float(cost) if isinstance(cost, int | float) else None
+    return Totals(found, price, int(bool(found) and price is None and span.attributes.get(names.OPERATION_NAME) in INFERENCE))
 
 
 # ---------------------------------------------------------------------------------------------- building

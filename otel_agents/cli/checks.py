@@ -116,11 +116,10 @@ def activation(seen: Mapping[str, Any], environ: Mapping[str, str]) -> Section:
     """Whether the variable alone switches a program on, and whether it is set here."""
     files = launch.pth_files()
     switch = environ.get(launch.SWITCH)
+    state, verdict = (OK, "observed") if seen["started"] else (WRONG, "not observed")
     facts = [
-        Fact("start-up file", ", ".join(map(str, files)) or "none of ours in this Python's site folders", OK if files or seen["started"] else WRONG, REINSTALL),
-        Fact(
-            "a program started with the variable", "is observed" if seen["started"] else "is not observed", OK if seen["started"] else WRONG, started_fix(seen)
-        ),
+        Fact("start-up file", ", ".join(map(str, files)) or "none of ours in this Python's site folders", OK if files else state, REINSTALL),
+        Fact("programs", f"started with the variable are {verdict}", state, started_fix(seen)),
         Fact(launch.SWITCH, f"{switch!r} here" if switch is not None else NOT_SET, OK if switch else NOTE),
     ]
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":

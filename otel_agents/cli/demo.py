@@ -27,11 +27,11 @@ SCRIPTED_MODEL = "gpt-4o-mini"
 INTERRUPTED = 130
 MISSING = "otel-agents demo: it asks its model through litellm, which is not installed here. Install it with: pip install 'otel-agents[demo]'"
 NEXT = (
-    ("otel-agents trace last --logs", "the newest of them again, with the program's log lines"),
-    ("otel-agents traces", "everything that was recorded"),
+    ("otel-agents trace last --logs", "the newest again, with logs"),
+    ("otel-agents traces", "everything recorded"),
     ("OTEL_AGENTS_ENABLED=true python your_program.py", "record your own program"),
-    ("OTEL_AGENTS_CONTENT=full otel-agents demo", "also what was said"),
-    ("OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318", "send it to a Collector as well"),
+    ("OTEL_AGENTS_CONTENT=full otel-agents demo", "with what was said"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318", "send it to a Collector, too"),
 )
 
 
@@ -147,4 +147,4 @@ def show(search: Search, found: list[Found]) -> None:
     print(f"It all lies in {search.folder.path}\n\nNext")
     width = max(len(words) for words, _ in NEXT)
     for words, meaning in NEXT:
-        console.print(f"  {words.ljust(width)}  {meaning}", overflow="fold", soft_wrap=True)
+        print(f"  {words.ljust(width)}  {meaning}")

@@ -71,10 +71,12 @@ def found(program: str) -> str | None:
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:
     """The environment with our switch on, and our start-up module in reach where no .pth file of ours is read."""
-    switched = {**given, SWITCH: "true"}
-    if not pth_files() and (folder := sitecustomize_folder()):
-        switched["PYTHONPATH"] = os.pathsep.join(path for path in (str(folder), given.get("PYTHONPATH", "")) if path)
-    return switched
+    return switched(given, None if pth_files() else sitecustomize_folder())
+
+
+def switched(given: Mapping[str, str], folder: Path | None) -> dict[str, str]:
+    paths = [path for path in (str(folder), given.get("PYTHONPATH", "")) if path] if folder else []
+    return {**given, SWITCH: "true"} | ({"PYTHONPATH": os.pathsep.join(paths)} if paths else {})
 
 
 def pth_files() -> list[Path]:

@@ -100,6 +100,11 @@ def money(dollars: float | None) -> str:
     return f"${dollars:.{2 - leading_zeros(dollars)}f}"
 
 
+def cost(totals: Totals) -> str:
+    """What it cost; with a plus where some of the calls have no known price."""
+    return money(totals.cost) + ("+" if totals.unpriced and totals.cost is not None else "")
+
+
 def leading_zeros(fraction: float) -> int:
     """How many places behind the point come before the first figure, as a negative exponent: 0.012 → -1."""
     return int(f"{fraction:.1e}".partition("e")[2]) + 1
@@ -156,6 +161,11 @@ def took(found: Summary) -> int:
     return (time.time_ns() if found.outcome == "running" else found.end) - found.start
 
 
+def lasted(found: Summary) -> str:
+    """How long it took; nothing for a run that died without another sign of life."""
+    return "" if found.outcome == "died" and found.end == found.start else duration(took(found))
+
+
 def as_json(found: Summary) -> dict[str, Any]:
     """A trace's summary for programs: seconds, US dollars, tokens by kind."""
     return {
@@ -177,4 +187,5 @@ def as_json(found: Summary) -> dict[str, Any]:
         "tools": list(found.tools),
         "usage": dict(found.totals.tokens),
         "cost_usd": found.totals.cost,
+        "unpriced_calls": found.totals.unpriced,
     }

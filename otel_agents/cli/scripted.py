@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any
 
 Json = dict[str, Any]
-QUESTIONS = ("What should I pack for a weekend in Lisbon?", "And how do I get there from Madrid?")
+QUESTIONS = ("What should I pack for a weekend in Lisbon?", "Which trains go there from Madrid?")
 ANSWERS = (
     "Three days of sun with windy evenings, up to 21 °C and down to 12 °C at night. Pack light layers and comfortable shoes for the hills. "
     "You feel the cold, so add a warm sweater and a scarf for the evenings.",

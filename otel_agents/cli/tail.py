@@ -100,7 +100,7 @@ def of_span(span: Span) -> Text:
     from otel_agents.cli import tree
 
     totals = totals_of(span)
-    numbers = (screen.duration((span.end or span.start) - span.start), screen.tokens(totals), screen.money(totals.cost))
+    numbers = (screen.duration((span.end or span.start) - span.start), screen.tokens(totals), screen.cost(totals))
     text = tree.name_of(Node(span)).append("  " + "  ".join(number for number in numbers if number))
     if span.failed:
         text.append(f"  {span.attributes.get(names.ERROR_TYPE, 'error')}: {screen.one_line(span.message)}".removesuffix(": "), "red")

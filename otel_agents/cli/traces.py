@@ -58,9 +58,9 @@ def cells(found: Summary, *, wide: bool) -> list[str | Text]:
         screen.short(found.trace_id),
         Text(screen.one_line(found.name.removeprefix(RUN)), "bold"),
         *((screen.one_line(found.agent), screen.one_line(found.conversation_id)) if wide else ()),
-        screen.duration(screen.took(found)),
+        screen.lasted(found),
         str(found.spans),
         screen.tokens(found.totals),
-        screen.money(found.totals.cost),
+        screen.cost(found.totals),
         Text(outcome, "yellow" if found.outcome == "ok" and found.errors else screen.COLOURS.get(found.outcome, "")),
     ]

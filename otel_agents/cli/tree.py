@@ -114,7 +114,7 @@ def note_of(node: Node) -> str:
     notes = [
         ", ".join(dict.fromkeys(reasons)),
         f"{screen.count(cached)} cached" if (cached := number(given.get(names.USAGE_CACHE_READ_INPUT_TOKENS))) else "",
-        f"first chunk {screen.duration(round(first * 1e9))}" if (first := number(given.get(names.RESPONSE_TIME_TO_FIRST_CHUNK))) else "",
+        f"first {screen.duration(round(first * 1e9))}" if (first := number(given.get(names.RESPONSE_TIME_TO_FIRST_CHUNK))) else "",
         f"{records} found" if (records := given.get(names.MEMORY_RECORD_COUNT)) is not None and node.operation == "search_memory" else "",
     ]
     return " · ".join(note for note in notes if note)
@@ -129,13 +129,14 @@ def as_list(value: Any) -> list[Any]:
 
 
 def details(node: Node, drawing: Drawing) -> Iterator[Text]:
-    """What stands below a span's own line: its error, what was said."""
+    """What stands below a span's own line: what went in, its error, what came out."""
     span = node.span
+    content = said({**span.attributes, **drawing.content.get(span.span_id, {})})
+    yield from (spoken(one) for one in content if one.goes_in)
     if span.failed:
         kind = str(span.attributes.get(names.ERROR_TYPE, "error"))
         yield Text(f"✗ {kind}: {span.message}" if span.message else f"✗ {kind}", "red")
-    for one in said({**span.attributes, **drawing.content.get(span.span_id, {})}):
-        yield spoken(one)
+    yield from (spoken(one) for one in content if not one.goes_in)
 
 
 def spoken(one: Said) -> Text:
@@ -194,12 +195,13 @@ def figures(found: Summary) -> list[str]:
     """What the whole came to, in words."""
     used, cached = screen.tokens(found.totals), found.totals.tokens.get("cache_read_input_tokens")
     known = [
-        screen.duration(screen.took(found)),
+        screen.lasted(found),
         screen.plural(found.spans, "span"),
         screen.plural(found.model_calls, "model call") if found.model_calls else "",
         screen.plural(found.tool_calls, "tool call") if found.tool_calls else "",
         f"{used} tokens" + (f" ({screen.count(cached)} cached)" if cached else "") if used else "",
         screen.money(found.totals.cost),
+        f"{screen.plural(found.totals.unpriced, 'call')} without a known price" if found.totals.unpriced else "",
     ]
     return [one for one in known if one]
 
@@ -218,7 +220,7 @@ class Sheet:
     def numbers(self, node: Node) -> tuple[str, str, str]:
         totals = self.drawing.totals[node.span.span_id]
         lasted = screen.duration(node.span.end - node.span.start) if node.span.end is not None else ""
-        return lasted, screen.tokens(totals), screen.money(totals.cost)
+        return lasted, screen.tokens(totals), screen.cost(totals)
 
     def laid_out(self, row: Line) -> list[Text]:
         """The row's lines: one, but where content is shown whole."""
@@ -227,7 +229,9 @@ class Sheet:
             return [guides.copy().append_text(line) for line in self.folded(row.text, self.width - len(guides))]
         left = guides.append_text(row.text)
         left.truncate(self.left, overflow="ellipsis", pad=True)
-        return [left.append_text(self.right(row))]
+        line = left.append_text(self.right(row))
+        line.rstrip()
+        return [line]
 
     def within(self, guides: str) -> str:
         """Guides that leave room for the text, however deep the tree is."""

@@ -56,7 +56,7 @@ def test_a_run_over_two_processes(tmp_path: Path) -> None:
 def test_a_call_inside_a_call_counts_once_and_an_unknown_price_stays_unknown(tmp_path: Path) -> None:
     Written(tmp_path).spans("1-a-b-1", span("chat outer", id=1, **CHAT, **tokens(10, 5)), span("chat inner", id=2, parent=1, **CHAT, **tokens(10, 5)))
     totals = summary(read(tmp_path)).totals
-    assert (dict(totals.tokens), totals.cost) == ({"input_tokens": 10, "output_tokens": 5}, None)
+    assert (dict(totals.tokens), totals.cost, totals.unpriced) == ({"input_tokens": 10, "output_tokens": 5}, None, 1)
 
 
 def test_an_agent_that_only_knows_its_own_totals(tmp_path: Path) -> None:
