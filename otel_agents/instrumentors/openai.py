@@ -157,6 +157,22 @@ CALLS = (
     ("openai.resources.beta.responses:{}Responses.retrieve", FETCH),
 )
 
+# every other method that posts or opens a socket, and why it isn't observed (held by tests/instrumentors/test_tables.py)
+EXCLUDED = (
+    ("openai.resources.chat.completions*:*Completions.(retrieve|update|list|delete)", "stored completions: nothing is generated"),
+    ("openai.resources.chat.completions.messages:*", "stored completions: nothing is generated"),
+    ("openai.resources*.responses.responses:*Responses.(cancel|delete)", "ends or removes a response: nothing is generated"),
+    ("openai.resources*.responses.input_(items|tokens):*", "reads what was sent, or counts its tokens: nothing is generated"),
+    ("openai.resources*.responses.responses:*Connection*.*", "a socket of many responses, whose events only the program reads"),
+    ("openai.resources.(realtime|live|beta.realtime)*:*", "a session of audio over a socket, whose events only the program reads"),
+    ("openai.resources.beta.(assistants|threads|chatkit|agents|vaults)*:*", "hosted agents: a remote `invoke_agent`, which is an instrumentor of its own"),
+    ("openai.resources.(audio|images|videos)*:*", "speech, images and film: the conventions name no operation for them"),
+    ("openai.resources.(moderations|decisions|content_provenance_checks):*", "classifiers: the conventions name no operation for them"),
+    ("openai.resources.(evals|fine_tuning|batches)*:*", "jobs that run at the provider, later"),
+    ("openai.resources.(files|uploads|containers|vector_stores|beta.vector_stores|conversations|skills)*:*", "stored data: no model is called"),
+    ("openai.resources.(models|admin|webhooks|safety)*:*", "administration: no model is called"),
+)
+
 # the helpers of `.stream()` close the response behind the stream they read
 HELPERS = ("openai.lib.streaming.chat:{}ChatCompletionStream.close", "openai.lib.streaming.responses:{}ResponseStream.close")
 

@@ -140,8 +140,9 @@ def test_usage_nobody_told_is_absent(observed: Observed, server: ModelServer, as
 
 def test_usage_that_litellm_keeps_beside_the_stream(observed: Observed, server: ModelServer, ask: Ask) -> None:
     server.will(chat_stream("hel", "lo", usage=USAGE))
-    list(ask(litellm.completion, stream=True))
-    assert told(observed.only()).items() >= {"gen_ai.usage.input_tokens": 11, "gen_ai.usage.output_tokens": 7}.items()
+    *_, last = ask(litellm.completion, stream=True)
+    kept = last._hidden_params["usage"]  # 11 and 7 in newer versions, 0 in older ones, which drop what comes after the finish reason
+    assert told(observed.only()).get("gen_ai.usage.input_tokens") == (kept.prompt_tokens or None)
 
 
 def test_tool_calls_of_a_stream(observed: Observed, server: ModelServer, ask: Ask) -> None:
@@ -169,11 +170,14 @@ async def test_an_error_midway(observed: Observed, server: ModelServer, ask: Ask
 # ------------------------------------------------------------------------------------------------ errors and retries
 
 
-@pytest.mark.parametrize(("status", "kind"), [(400, "BadRequestError"), (401, "AuthenticationError"), (429, "RateLimitError"), (500, "InternalServerError")])
-def test_errors(observed: Observed, server: ModelServer, ask: Ask, status: int, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("status", "kinds"), [(400, "BadRequestError"), (401, "AuthenticationError"), (429, "RateLimitError"), (500, "InternalServerError APIError")]
+)
+def test_errors(observed: Observed, server: ModelServer, ask: Ask, status: int, kinds: str) -> None:
     server.will(error(status, "we are sorry"))
-    with pytest.raises(getattr(litellm, kind), match="we are sorry"):
+    with pytest.raises(tuple(getattr(litellm, kind) for kind in kinds.split()), match="we are sorry") as caught:
         ask(litellm.completion)
+    kind = type(caught.value).__name__
     span = observed.only()
     assert span["status"] == "ERROR"
     assert told(span) == {**REQUEST, "error.type": f"litellm.exceptions.{kind}", "gen_ai.response.finish_reasons": ["error"], "otel_agents.outcome": "error"}
@@ -197,7 +201,7 @@ def router(server: ModelServer) -> Iterator[Any]:
     rows = [deployment("fast", "openai/gpt-4o-mini"), deployment("spare", "openai/gpt-4o"), deployment("vectors", "openai/text-embedding-3-small")]
     made = litellm.Router(model_list=rows, num_retries=1, retry_after=0, fallbacks=[{"fast": ["spare"]}], disable_cooldowns=True)
     yield made
-    made.discard()
+    getattr(made, "discard", made.reset)()  # what undoes its registrations, since 1.60
 
 
 ROUTED = {**CHAT, "gen_ai.request.model": "fast"}

@@ -187,11 +187,11 @@ def test_an_error_event_midway(observed: Observed, server: ModelServer, client: 
 
 async def test_a_connection_lost_midway(observed: Observed, server: ModelServer, async_client: openai.AsyncOpenAI) -> None:
     server.will(broken(chat_stream("hel", "lo"), 2))
-    with pytest.raises(Exception, match="incomplete chunked read") as caught:  # the transport's own class: httpx's, or httpx2's from openai 3 on
+    with pytest.raises(Exception, match=r"incomplete chunked read|Connection error") as caught:  # httpx's own, from openai 3 on an APIConnectionError
         [chunk async for chunk in await ask(async_client, stream=True)]
     span = observed.only()
-    assert span["attributes"]["error.type"].endswith("RemoteProtocolError")
-    assert type(caught.value).__name__ == "RemoteProtocolError"
+    assert span["status"] == "ERROR"
+    assert span["attributes"]["error.type"].endswith(type(caught.value).__name__)
     assert span["attributes"]["gen_ai.output.messages"] == HALF["gen_ai.output.messages"]
 
 

@@ -129,7 +129,7 @@ async def test_the_async_stream_helper_left_early(observed: Observed, async_clie
 
 def test_a_stream_that_is_lost(observed: Observed, server: ModelServer, client: openai.OpenAI) -> None:
     server.will(broken(response_stream("hel", "lo"), 4))
-    with pytest.raises(Exception, match="incomplete chunked read"):  # the transport's own class
+    with pytest.raises(Exception, match=r"incomplete chunked read|Connection error"):  # httpx's own, from openai 3 on an APIConnectionError
         list(client.responses.create(model="gpt-5-mini", input="hello?", stream=True))
     span = observed.only()
     assert span["status"] == "ERROR"
