@@ -67,7 +67,7 @@ started = bool(module and module.process.started)
 for name in sys.argv[1:]:
     try:
         importlib.import_module(name)
-    except Exception as problem:
+    except ImportError as problem:
         print(f"{name} can't be imported: {type(problem).__name__}", file=sys.stderr)
 from otel_agents.instrumentors.registry import status
 print(json.dumps({"started": started, "libraries": status()}))

@@ -112,10 +112,10 @@ def environment(options: argparse.Namespace) -> dict[str, str]:
 def announce(options: argparse.Namespace, words: list[str], base_url: str) -> None:
     if options.json:
         return
-    model = f"{options.model or SCRIPTED_MODEL} at {base_url}" if options.base_url else f"{SCRIPTED_MODEL}, scripted, on {base_url} (no key, no network)"
-    shown = shlex.join(["python", *words[1:2]])
-    print(f"A travel assistant with tools, a memory and streamed answers, asking its model through litellm.\n\n  model    {model}")
-    print(f"  program  OTEL_AGENTS_ENABLED=true {shown} …\n", flush=True)
+    model = f"{options.model or SCRIPTED_MODEL} at {base_url}" if options.base_url else f"{SCRIPTED_MODEL}, scripted: no key, no network ({base_url})"
+    path = min(words[1], os.path.relpath(words[1]), key=len)
+    print("A travel assistant with tools, a memory and streamed answers, through litellm.\n")
+    print(f"  model    {model}\n  program  OTEL_AGENTS_ENABLED=true python {shlex.quote(path)} …\n", flush=True)
 
 
 # ------------------------------------------------------------------------------------------------ what was recorded

@@ -32,18 +32,18 @@ def run(options: argparse.Namespace) -> int:
     folder = Folder(reading.journal_of(options))
     choice = Choice(options.session, options.agent)
     show = show_json if options.json else show_text
-    screen.say(f"otel-agents: following {folder.path}; Ctrl-C ends it")
     try:
-        for items in arriving(folder, options):
+        follower = Follower(folder)
+        screen.say(f"otel-agents: following {folder.path}; Ctrl-C ends it")
+        for items in arriving(follower, options):
             show(choice.of(items))
     except KeyboardInterrupt:
         return 0
     return 0
 
 
-def arriving(folder: Folder, options: argparse.Namespace) -> Iterator[list[Item]]:
+def arriving(follower: Follower, options: argparse.Namespace) -> Iterator[list[Item]]:
     """What is there, then for ever what comes."""
-    follower = Follower(folder)
     yield follower.before(options.lines, options.since)
     while True:
         began = time.monotonic()
@@ -82,8 +82,14 @@ def as_json(item: Span | Log) -> dict[str, Any]:
 def show_text(items: list[Span | Log]) -> None:
     console = screen.console()
     for item in items:
-        if isinstance(item, Span) or item.event not in HIDDEN_EVENTS:
+        if isinstance(item, Span) or says_more(item):
             console.print(line(item), no_wrap=True, overflow="ellipsis", crop=True)
+
+
+def says_more(log: Log) -> bool:
+    """Whether it says what no span does: details are content, and a run that ended has its span, but where its process died."""
+    ended = log.event == names.EVENT_OA_RUN_ENDED and log.attributes.get(names.OA_OUTCOME) != "died"
+    return log.event not in HIDDEN_EVENTS and not ended
 
 
 def line(item: Span | Log) -> Text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from otel_agents.analysis.traces import Summary
@@ -44,20 +45,37 @@ def limit_of(options: argparse.Namespace) -> int | None:
 def show(found: list[Summary]) -> None:
     console = screen.console()
     wide = console.width >= screen.WIDE
-    columns = ("TIME", "TRACE", "NAME", *(("AGENT", "CONVERSATION") if wide else ()), "TOOK", "SPANS", "TOKENS", "COST", "OUTCOME")
-    rows = [cells(one, wide=wide) for one in found]
+    more = extras(found) if wide else {}
+    columns = ("TIME", "TRACE", "NAME", *more, "TOOK", "SPANS", "TOKENS", "COST", "OUTCOME")
+    rows = [cells(one, more, screen.outcome(one) if wide else screen.short_outcome(one)) for one in found]
     screen.print_table(console, columns, rows, right=("TOOK", "SPANS", "TOKENS", "COST"), flexible="NAME")
 
 
-def cells(found: Summary, *, wide: bool) -> list[str | Text]:
+Extras = dict[str, Callable[[Summary], str]]
+
+
+def extras(found: list[Summary]) -> Extras:
+    """What there is room for on a wide terminal, where it says something."""
+    offered: Extras = {
+        "AGENT": lambda one: one.agent,
+        "MODEL": lambda one: one.models[0] + (f" +{len(one.models) - 1}" if one.models[1:] else "") if one.models else "",
+        "CONVERSATION": lambda one: one.conversation_id,
+    }
+    return {column: read for column, read in offered.items() if any(read(one) not in ("", name(one)) for one in found)}
+
+
+def name(found: Summary) -> str:
+    return screen.one_line(found.name.removeprefix(RUN))
+
+
+def cells(found: Summary, more: Extras, outcome: str) -> list[str | Text]:
     from rich.text import Text
 
-    outcome = screen.outcome(found) if wide else screen.short_outcome(found)
     return [
         Text(screen.clock(found.start), "dim"),
         screen.short(found.trace_id),
-        Text(screen.one_line(found.name.removeprefix(RUN)), "bold"),
-        *((screen.one_line(found.agent), screen.one_line(found.conversation_id)) if wide else ()),
+        Text(name(found), "bold"),
+        *(screen.one_line(read(found)) for read in more.values()),
         screen.lasted(found),
         str(found.spans),
         screen.tokens(found.totals),

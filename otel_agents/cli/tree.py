@@ -91,7 +91,7 @@ def parts_of(node: Node, drawing: Drawing) -> list[Part]:
 
 
 def name_of(node: Node) -> Text:
-    text = Text(screen.one_line(node.span.name), style_of(node))
+    text = Text.assemble((screen.one_line(node.span.name), style_of(node)))
     if node.outcome not in ("ok", "error"):
         text.append(f"  {node.outcome}", screen.COLOURS.get(node.outcome, ""))
     elif node.span.failed:
@@ -224,7 +224,7 @@ class Sheet:
 
     def laid_out(self, row: Line) -> list[Text]:
         """The row's lines: one, but where content is shown whole."""
-        guides = Text(self.within(row.guides), "dim")
+        guides = Text.assemble((self.within(row.guides), "dim"))
         if row.node is None:
             return [guides.copy().append_text(line) for line in self.folded(row.text, self.width - len(guides))]
         left = guides.append_text(row.text)

@@ -40,10 +40,10 @@ TIME        TRACE    NAME        TOOK SPANS      TOKENS     COST OUTCOME
 @pytest.mark.usefixtures("runs")
 def test_with_agent_and_conversation_on_a_wide_one(command: Command) -> None:
     assert command("traces", width=120).out == snapshot("""\
-TIME         TRACE     NAME     AGENT    CONVERSATION      TOOK  SPANS       TOKENS      COST  OUTCOME    \n\
-09-21 14:15  99999999  planner  planner  c-1                         1                         died       \n\
-09-21 14:14  88888888  writer   writer   c-1           1 m 04 s      1                         error      \n\
-09-21 14:13  5b8efff7  planner  planner  c-1             2.31 s      3  1,204 → 310  $0.00033  ok, 1 error
+TIME         TRACE     NAME     MODEL        CONVERSATION      TOOK  SPANS       TOKENS      COST  OUTCOME    \n\
+09-21 14:15  99999999  planner               c-1                         1                         died       \n\
+09-21 14:14  88888888  writer                c-1           1 m 04 s      1                         error      \n\
+09-21 14:13  5b8efff7  planner  gpt-4o-mini  c-1             2.31 s      3  1,204 → 310  $0.00033  ok, 1 error
 """)
 
 
