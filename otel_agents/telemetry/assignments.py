@@ -1,0 +1,214 @@
+"""Credentials by the name they stand under: assignments, JSON, YAML, reprs, headers, query strings, flags, tags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+
+class Claim(NamedTuple):
+    """Names that claim to hold a credential, and what a value under them must look like to be believed, in quotes and bare."""
+
+    kind: str
+    name: re.Pattern[str]
+    quoted: Callable[[str], bool]
+    bare: Callable[[str], bool]
+
+
+class Span(NamedTuple):
+    start: int
+    end: int
+    kind: str
+
+
+def without_assignments(text: str) -> str:
+    """The text with the values replaced that stand under a credential's name."""
+    lowered = lower(text)
+    if not any(anchor in lowered for anchor in ANCHORS):
+        return text
+    if "bearer" in lowered:
+        text = BEARER.sub(lambda found: f"{found['scheme']}[redacted:bearer]", text)
+        lowered = lower(text)
+    spans = list(spans_of(text, lowered))
+    return replaced(text, spans) if spans else text
+
+
+def kind_of(name: str, value: str) -> str:
+    """The kind of credential that a value under this key is; empty if it is none."""
+    claim = claim_of(name)
+    return claim.kind if claim and claim.quoted(value) else ""
+
+
+@lru_cache(maxsize=8192)
+def claim_of(name: str) -> Claim | None:
+    lowered = name.lower()
+    if not any(anchor in lowered for anchor in ANCHORS):
+        return None
+    return next((claim for claim in CLAIMS if claim.name.search(lowered)), None)
+
+
+def lower(text: str) -> str:
+    """Small letters at the same places: `str.lower` makes two characters of some."""
+    lowered = text.lower()
+    return lowered if len(lowered) == len(text) else re.sub("[A-Z]+", lambda found: found[0].lower(), text)
+
+
+def spans_of(text: str, lowered: str) -> Iterator[Span]:
+    """What to replace, from left to right; where a value is not believed the search goes on inside it."""
+    assigned = FLAGGED if "--" in text else ASSIGNED
+    found = assigned.search(lowered)
+    while found:
+        span = judged(text, found)
+        if span:
+            yield span
+        found = assigned.search(lowered, span.end if span else found.end("anchor"))
+
+
+def judged(text: str, found: re.Match[str]) -> Span | None:
+    """The value of one assignment, if its name claims a credential and the value looks like one."""
+    start, end = found.span(found.lastgroup or 0)
+    name = before(text, found.start()) + text[found.start() : found.end("name")]
+    claim = claim_of(name) if end - start >= SHORTEST else None
+    if claim is None or not is_believed_so(found, name):
+        return None
+    if found.lastgroup != "bare":
+        return Span(start, end, claim.kind) if claim.quoted(text[start:end]) else None
+    if claim.kind in WHOLE_LINE:
+        end = LINE.match(text, start).end()  # type: ignore[union-attr]  # a bare value has one such character at least
+    value = text[start:end].rstrip(")]}.,;")
+    if ":" in found["way"] and value.isalpha() and not LINE_END.match(text, start + len(value)):
+        return None  # "secret: optional, may be left out"
+    return Span(start, start + len(value), claim.kind) if claim.bare(value) else None
+
+
+def before(text: str, end: int) -> str:
+    """The part of the name that stands before its anchor."""
+    return REVERSED_NAME.match(text[max(0, end - LONGEST_NAME) : end][::-1])[0][::-1]  # type: ignore[index]  # matches always, if only nothing
+
+
+def is_believed_so(found: re.Match[str], name: str) -> bool:
+    """Some ways to put a value after its name are believed of some names only."""
+    way = found["way"]
+    if way == ">":
+        return found.lastgroup == "bare" and found.string[: found.start()].endswith("<" + name[: found.start() - found.end("name")].lower())
+    if "," in way:
+        return "value" in way or bool(HEADER_NAME.fullmatch(name.lower()))
+    return not way.isspace() or "\n" in way or name.startswith("--")
+
+
+def replaced(text: str, spans: list[Span]) -> str:
+    parts, done = [], 0
+    for start, end, kind in spans:
+        if start >= done:
+            parts += [text[done:start], f"[redacted:{kind}]"]
+            done = end
+    return "".join([*parts, text[done:]])
+
+
+# ---- what a value must look like ----
+
+
+def is_said(value: str) -> bool:
+    """Whether a value stands there at all, and not a placeholder, a type, a path, a template, a sentence or the name of a variable."""
+    return not (NOT_SAID.fullmatch(value) or NAME_OF_ONE.fullmatch(value) or (" " in value and SENTENCE.search(f" {value} ")))
+
+
+def is_word(value: str) -> bool:
+    """A password without quotes: nothing that is code; one of letters alone has six and is none of the words that stand there in code and prose."""
+    if len(value) < 4 or CODE.match(value) or (value.isalpha() and (len(value) < 6 or value.lower() in WORDS or CLASS_NAME.fullmatch(value))):
+        return False
+    return is_said(value)
+
+
+def is_opaque(value: str) -> bool:
+    """One piece of eight characters at least, with letters and digits; or a longer one of letters or digits alone."""
+    if len(value) < 8 or not is_said(value) or any(map(str.isspace, value)):
+        return False
+    if DIGIT.search(value):
+        return any(map(str.isalpha, value)) or len(value) >= 20
+    return value.isalpha() and len(value) >= (14 if value.islower() else 24)
+
+
+def is_opaque_word(value: str) -> bool:
+    return len(value) >= 8 and bool(DIGIT.search(value)) and not CODE.match(value) and is_opaque(value)
+
+
+def is_scheme(value: str) -> bool:
+    """An HTTP authentication scheme and what follows it, or an opaque piece alone."""
+    scheme, *rest = value.split(maxsplit=2)
+    if not rest:
+        return is_opaque(value) and not value.isalpha()
+    return scheme.lower() in SCHEMES and is_said(rest[0].strip("`,;.")) and rest[0][0] not in "{<$"
+
+
+def is_cookie(value: str) -> bool:
+    name, _, rest = value.partition("=")
+    return len(rest) >= 6 and " " not in name and is_said(rest) and not CODE.match(rest)
+
+
+def is_random(value: str) -> bool:
+    """Twenty characters at least with capitals, small letters and digits, and no more than base64 has."""
+    return bool(RANDOM.fullmatch(value))
+
+
+# ---- the tables ----
+
+ANCHORS = ("key", "token", "secret", "pass", "pwd", "auth", "cookie", "credential", "bearer", "jwt")
+LONGEST_NAME = 48
+SHORTEST = 3
+WHOLE_LINE = frozenset({"authorization", "cookie"})
+LINE = re.compile(r"[^\r\n\"'\\]{1,4096}")
+LINE_END = re.compile(r"\s*(?:[\r\n]|\Z)")
+BEARER = re.compile(r"(?<![A-Za-z])(?P<scheme>(?:[Bb]earer|BEARER)[ \t:]{1,4})(?=[A-Za-z._~+/=-]{0,200}[0-9])[A-Za-z0-9._~+/=-]{8,4096}")
+
+ANCHOR = rf"(?P<name>(?P<anchor>{'|'.join(ANCHORS)})[\w.-]{{0,48}}+)(?:\\{{0,7}}+[\"'`\]]){{0,2}}+"
+WAYS = (
+    r"[^\S\n]{0,8}+(?:=>|:=|:|=(?!=)|>)[^\S\n]{0,8}+"
+    r"|(?<=[\"'])\s{0,4}+,\s{0,4}+(?:[\"']value[\"']\s{0,4}+:\s{0,4}+)?(?=b?[\"'])"
+    r"|\s{1,4}+(?:is|was)[ :]{1,4}+(?=\S{0,200}[0-9])"
+    r"|[^\S\n]{0,4}+\n[^\S\n]{0,16}+value:\s{1,4}+"
+)
+QUOTED = (
+    r"\"(?P<double>(?:[^\"\\]|\\.){1,4096}+)\"|'(?P<single>(?:[^'\\]|\\.){1,4096}+)'"
+    r"|\\{1,7}[\"'](?P<escaped>[^\"'\\]{1,4096}+)\\{1,7}[\"']|[\"'`](?P<open>[^\"'`\n]{1,4096}+)"
+)
+BARE = r"(?P<bare>(?:[^\s\"'`<>&;,\\]|[&;,](?!\s?[\w.%-]{1,40}+=)(?!\s|\Z)|\\(?!\\{0,7}[nrt\"'])){1,4096}+)"
+VALUE = rf"(?:secret(?:str|bytes)\(|[bfru]{{1,2}}(?=[\"']))?(?:{QUOTED}|{BARE})"
+ASSIGNED = re.compile(rf"{ANCHOR}(?P<way>{WAYS}){VALUE}")  # of lowered text
+FLAGGED = re.compile(rf"{ANCHOR}(?P<way>{WAYS}|[ \t]{{1,4}}+){VALUE}")
+REVERSED_NAME = re.compile(r"[\w.-]*")
+
+NOT_SAID = re.compile(
+    r"[x*.#•_-]{3,}|[\w-]{0,16}(?:\.{3,}|…).{0,8}|[*]{3}.{0,8}|<.{0,80}>|\{.{0,200}\}|\[redacted:.*|\[.{0,200}\]|\$\w{1,80}|\$[({].{0,100}|%\w{1,60}%|%s|%\(\w{1,60}\)s"
+    r"|(?:your|my|the|some|insert|enter|replace|example|sample|dummy)[-_ ].{0,80}"
+    r"|(?:none|null|nil|true|false|undefined|n/a|str|string|int|integer|bytes|bool|boolean|float|number|object|any|optional|required|text|secretstr|self|default"
+    r"|password|passwd|secret|token|authorization|bearer|redacted|hidden|masked|placeholder|unknown|unset|empty|missing|invalid|incorrect|wrong|expired|changed|reset|set|correct|valid|weak|strong|ok|yes|no)[.!]?"
+    r"|(?:https?|file|s3|gs)://.{0,2000}|(?:~|\.{1,2})?/[\w./~-]{0,400}|-{2,}.{0,80}|\s*",
+    re.IGNORECASE | re.DOTALL,
+)
+NAME_OF_ONE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[a-z0-9]+(?:[_-][a-z0-9]+){0,6}[_-](?:password|passwd|pwd|token|secret|key|credentials?)")
+SENTENCE = re.compile(r"\s(?:the|your|my|of|must|is|are|to|for|a|an|and|or|user|enter|please|at|with|in|that|this|not)\s", re.IGNORECASE)
+CODE = re.compile(r"[A-Za-z_][\w.]*[(\[{]|[A-Za-z_]\w*(?:\.[A-Za-z_]+)+\Z|[({\[]|_{0,2}[a-z]+\d{0,2}(?:_[a-z]*\d{0,2})+[:,]?\Z|[-+*/=|]\Z|lambda\b|await\b")
+CLASS_NAME = re.compile(r"(?:[A-Z]+[a-z]+){2,}")
+HEADER_NAME = re.compile(r"(?:proxy-)?authorization|(?:set-)?cookie|(?:[a-z]+-)*(?:api-?key|auth-key|subscription-key|token)")
+WORDS = frozenset({"password", "passwd", "passphrase", "secret", "token", "value", "input", "user", "username", "credentials", "prompt"})
+SCHEMES = frozenset({"bearer", "basic", "token", "digest", "apikey", "api-key", "key", "negotiate", "ntlm", "aws4-hmac-sha256", "hmac", "oauth", "jwt", "bot"})
+RANDOM = re.compile(r"(?=[^A-Z]*+[A-Z])(?=[^a-z]*+[a-z])(?=[^0-9]*+[0-9])[A-Za-z0-9+/_=-]{20,4096}")
+DIGIT = re.compile(r"[0-9]")
+
+ENDS = r"(?:s|[-_.]?(?:value|text|plain|prod|production|dev|staging|test|old|new|current|confirm(?:ation)?|b64|base64|raw|string|default|main|live|\d{1,2}))?$"
+KEYS = (
+    "api|access|secret|private|account|auth|encryption|signing|shared|storage|subscription|licen[sc]e|master|service|deploy|webhook|rsa|ssh|aes|hmac|admin|session|crypt|sas"
+    "|openai|anthropic|claude|gemini|google|azure|mistral|cohere|together|deepgram|groq|fireworks|openrouter|deepseek|voyage|pinecone|tavily|serper|wandb|replicate|stripe|aws"
+)
+CLAIMS = (
+    Claim("authorization", re.compile(r"authorization$"), is_scheme, is_scheme),
+    Claim("cookie", re.compile(r"(?:^|[-_.])cookies?$"), is_cookie, is_cookie),
+    Claim("password", re.compile(rf"(?:passw(?:or)?[dt]|passphrase|(?:^|[-_.\d])(?:pwd|pass)|(?:^|[-_.a-z])secret){ENDS}"), is_said, is_word),
+    Claim("credential", re.compile(rf"credential{ENDS}"), is_opaque, is_opaque_word),
+    Claim("api-key", re.compile(rf"(?:{KEYS})[-_.]?key{ENDS}"), is_opaque, is_opaque_word),
+    Claim("token", re.compile(rf"(?:^|[-_.a-z])(?:token|jwt){ENDS}"), is_opaque, is_opaque_word),
+    Claim("key", re.compile(r"(?:^|[-_.])(?:key|auth|bearer)\d{0,2}$"), is_random, is_random),
+)

@@ -1,0 +1,416 @@
+"""Every credential goes, in every place it can stand; clean text stays; and neither takes long."""
+
+import base64
+import json
+import random
+import string
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from otel_agents.telemetry.redaction import Redactor, redact_url
+from otel_agents.telemetry.values import as_json, message_of, plain
+from tests.telemetry import clean_corpus
+
+LETTERS = string.ascii_letters + string.digits
+HEX = "0123456789abcdef"
+URL64 = LETTERS + "-_"
+
+
+def run(rng: random.Random, length: int, alphabet: str = LETTERS) -> str:
+    """Random characters that do begin and end with a letter or digit, and have one digit at least."""
+    return "".join([rng.choice("abcdef"), *rng.choices(alphabet, k=length - 2), rng.choice("0123456789")])
+
+
+def jwt(rng: random.Random) -> str:
+    head = base64.urlsafe_b64encode(b'{"alg":"HS256","typ":"JWT"}').decode().rstrip("=")
+    body = base64.urlsafe_b64encode(json.dumps({"sub": run(rng, 10), "exp": rng.randint(10**9, 2 * 10**9)}).encode()).decode().rstrip("=")
+    return f"{head}.{body}.{run(rng, 43, URL64)}"
+
+
+# The shapes that issuers publish, made up anew.
+ISSUED: dict[str, Callable[[random.Random], str]] = {
+    "openai": lambda rng: f"sk-{run(rng, 20)}T3BlbkFJ{run(rng, 20)}",
+    "openai project": lambda rng: f"sk-proj-{run(rng, 74, URL64)}T3BlbkFJ{run(rng, 74, URL64)}",
+    "openai service account": lambda rng: f"sk-svcacct-{run(rng, 58, URL64)}",
+    "deepseek, moonshot": lambda rng: f"sk-{run(rng, 32, HEX)}",
+    "litellm virtual key": lambda rng: f"sk-{run(rng, 22, URL64)}",
+    "anthropic": lambda rng: f"sk-ant-api03-{run(rng, 93, URL64)}AA",
+    "openrouter": lambda rng: f"sk-or-v1-{run(rng, 64, HEX)}",
+    "langfuse": lambda rng: f"sk-lf-{run(rng, 8, HEX)}-{run(rng, 4, HEX)}-{run(rng, 4, HEX)}-{run(rng, 4, HEX)}-{run(rng, 12, HEX)}",
+    "google": lambda rng: f"AIza{run(rng, 35, URL64)}",
+    "google oauth": lambda rng: f"ya29.{run(rng, 120, URL64)}",
+    "google client secret": lambda rng: f"GOCSPX-{run(rng, 28, URL64)}",
+    "aws key": lambda rng: f"AKIA{''.join(rng.choices(string.ascii_uppercase + '234567', k=16))}",
+    "aws session key": lambda rng: f"ASIA{''.join(rng.choices(string.ascii_uppercase + '234567', k=16))}",
+    "bedrock": lambda rng: f"ABSK{run(rng, 120, LETTERS + '+/')}==",
+    "github": lambda rng: f"gh{rng.choice('pousr')}_{run(rng, 36)}",
+    "github fine-grained": lambda rng: f"github_pat_{run(rng, 22)}_{run(rng, 59)}",
+    "gitlab": lambda rng: f"glpat-{run(rng, 20, URL64)}",
+    "slack": lambda rng: f"xox{rng.choice('bpa')}-{rng.randint(10**11, 10**12)}-{rng.randint(10**11, 10**12)}-{run(rng, 24)}",
+    "slack app": lambda rng: f"xapp-1-A{run(rng, 10).upper()}-{rng.randint(10**11, 10**12)}-{run(rng, 64, HEX)}",
+    "stripe": lambda rng: f"{rng.choice('sr')}k_{rng.choice(['live', 'test'])}_{run(rng, 24)}",
+    "webhook secret": lambda rng: f"whsec_{run(rng, 32)}",
+    "hugging face": lambda rng: f"hf_{run(rng, 34)}",
+    "groq": lambda rng: f"gsk_{run(rng, 52)}",
+    "xai": lambda rng: f"xai-{run(rng, 80)}",
+    "perplexity": lambda rng: f"pplx-{run(rng, 48)}",
+    "replicate": lambda rng: f"r8_{run(rng, 37)}",
+    "cerebras": lambda rng: f"csk-{run(rng, 48, string.ascii_lowercase + string.digits)}",
+    "nvidia": lambda rng: f"nvapi-{run(rng, 64, URL64)}",
+    "fireworks": lambda rng: f"fw_{run(rng, 24)}",
+    "tavily": lambda rng: f"tvly-dev-{run(rng, 32)}",
+    "firecrawl": lambda rng: f"fc-{run(rng, 32, HEX)}",
+    "langsmith": lambda rng: f"lsv2_pt_{run(rng, 32, HEX)}_{run(rng, 10, HEX)}",
+    "pinecone": lambda rng: f"pcsk_{run(rng, 6)}_{run(rng, 63)}",
+    "elevenlabs": lambda rng: f"sk_{run(rng, 48, HEX)}",
+    "sendgrid": lambda rng: f"SG.{run(rng, 22, URL64)}.{run(rng, 43, URL64)}",
+    "twilio": lambda rng: f"SK{run(rng, 32, HEX)}",
+    "npm": lambda rng: f"npm_{run(rng, 36)}",
+    "pypi": lambda rng: f"pypi-AgEIcHlwaS5vcmc{run(rng, 150, URL64)}",
+    "docker": lambda rng: f"dckr_pat_{run(rng, 27, URL64)}",
+    "digitalocean": lambda rng: f"dop_v1_{run(rng, 64, HEX)}",
+    "databricks": lambda rng: f"dapi{run(rng, 32, HEX)}",
+    "notion": lambda rng: f"ntn_{run(rng, 46)}",
+    "linear": lambda rng: f"lin_api_{run(rng, 40)}",
+    "telegram": lambda rng: f"{rng.randint(10**9, 10**10 - 1)}:AA{run(rng, 33, URL64)}",
+    "discord": lambda rng: f"MT{run(rng, 24)}.{run(rng, 6)}.{run(rng, 38)}",
+    "shopify": lambda rng: f"shpat_{run(rng, 32, HEX)}",
+    "vault": lambda rng: f"hvs.{run(rng, 90)}",
+    "figma": lambda rng: f"figd_{run(rng, 40)}",
+    "grafana": lambda rng: f"glsa_{run(rng, 32)}_{run(rng, 8, HEX)}",
+    "new relic": lambda rng: f"NRAK-{run(rng, 27).upper()}",
+    "postman": lambda rng: f"PMAK-{run(rng, 24, HEX)}-{run(rng, 34, HEX)}",
+    "doppler": lambda rng: f"dp.pt.{run(rng, 43)}",
+    "atlassian": lambda rng: f"ATATT3xFfGF0{run(rng, 170, URL64)}",
+    "airtable": lambda rng: f"pat{run(rng, 14)}.{run(rng, 64, HEX)}",
+    "supabase": lambda rng: f"sbp_{run(rng, 40, HEX)}",
+    "jwt": jwt,
+}
+# Those without a shape: only the name gives them away.
+UNSHAPED: dict[str, Callable[[random.Random], str]] = {
+    "MISTRAL_API_KEY": lambda rng: run(rng, 32),
+    "COHERE_API_KEY": lambda rng: run(rng, 40),
+    "together_api_key": lambda rng: run(rng, 64, HEX),
+    "deepgram_key": lambda rng: run(rng, 40, HEX),
+    "azure_openai_api_key": lambda rng: run(rng, 32, HEX),
+    "AccountKey": lambda rng: run(rng, 86, LETTERS + "+/") + "==",
+    "aws_secret_access_key": lambda rng: run(rng, 40, LETTERS + "+/"),
+    "aws_session_token": lambda rng: run(rng, 300, LETTERS + "+/"),
+    "client_secret": lambda rng: run(rng, 30, LETTERS + "~._-"),
+    "refresh_token": lambda rng: run(rng, 40, URL64),
+    "access_token": lambda rng: run(rng, 24),
+    "x-api-key": lambda rng: run(rng, 16),
+    "apiKey": lambda rng: run(rng, 20),
+    "password": lambda rng: run(rng, 9, LETTERS + "!?%+*"),
+    "DB_PASSWORD": lambda rng: "".join(rng.choices(string.ascii_lowercase, k=9)),
+    "passphrase": lambda rng: run(rng, 12),
+    "signing_secret": lambda rng: run(rng, 32, HEX),
+    "private_key": lambda rng: run(rng, 44, LETTERS + "+/"),
+}
+ANYWHERE = (
+    "please use {} for the call",
+    "{}",
+    'Client(api="{}")',
+    "https://api.example.com/v1?x={}&y=2",
+    "RuntimeError: 401 for {}: not accepted",
+    "| {} | row |",
+    "a\n{}\nb",
+    "Schlüssel „{}“ gilt",
+    "run --with={} now",
+)
+NAMED = (
+    "{name}={value}",
+    'export {name}="{value}"',
+    "{name}: {value}\nnext: 1",
+    '{{"{name}": "{value}", "n": 1}}',
+    "{{'{name}': '{value}', 'n': 1}}",
+    '"{{\\"{name}\\": \\"{value}\\"}}"',
+    "Settings(n=1, {name}='{value}')",
+    "https://api.example.com/v1?{name}={value}&y=2",
+    "{name} = b'{value}'",
+    '{{"name": "{name}", "value": "{value}"}}',
+    "failed with {name}={value}, giving up",
+    "--{name} {value} --verbose",
+    "- name: {name}\n  value: {value}\n",
+    "<{name}>{value}</{name}>",
+    "SecretStr: {name}=SecretStr('{value}')",
+)
+
+
+def issued(count: int = 8) -> Iterator[tuple[str, str, str]]:
+    """(issuer, the text, the secret in it)"""
+    rng = random.Random(7)
+    for issuer, make in ISSUED.items():
+        for _ in range(count):
+            for place in ANYWHERE:
+                secret = make(rng)
+                yield issuer, place.format(secret), secret
+
+
+def named(count: int = 6) -> Iterator[tuple[str, str, str]]:
+    rng = random.Random(8)
+    for name, make in UNSHAPED.items():
+        for _ in range(count):
+            for place in NAMED:
+                secret = make(rng)
+                yield name, place.format(name=name, value=secret), secret
+
+
+def leaks(text: str, secret: str) -> bool:
+    """Whether a third of the secret, or eight characters of it, can still be read."""
+    size = max(4, min(8, len(secret) // 3))
+    return any(secret[start : start + size] in text for start in range(len(secret) - size + 1))
+
+
+@pytest.fixture(scope="module")
+def redact() -> Redactor:
+    return Redactor("redacted")
+
+
+def test_recall_and_precision(redact: Redactor, capsys: pytest.CaptureFixture[str]) -> None:
+    positives = [*issued(), *named()]
+    missed = [(what, text) for what, text, secret in positives if leaks(redact(text), secret)]
+    clean = list(clean_corpus.texts())
+    wrong = [(kind, text, redact(text)) for kind, text in clean if redact(text) != text]
+    found = len(positives) - len(missed)
+    with capsys.disabled():
+        print(f"\nredaction: recall {found / len(positives):.4f} of {len(positives)} secrets ({len(ISSUED)} issuers, {len(UNSHAPED)} names), ", end="")
+        print(f"precision {found / (found + len(wrong)):.4f}, false positives {len(wrong) / len(clean):.4%} of {len(clean)} clean texts")
+    assert missed[:20] == []
+    assert wrong[:5] == []
+    assert len(clean) >= 2000
+
+
+HEADERS = (
+    ("Authorization: Bearer {}", "Authorization: Bearer [redacted:bearer]"),
+    ("GET / HTTP/1.1\r\nAuthorization: Basic {}==\r\nHost: x", "GET / HTTP/1.1\r\nAuthorization: [redacted:authorization]\r\nHost: x"),
+    ("{'authorization': 'Token {}', 'a': 'b'}", "{'authorization': '[redacted:authorization]', 'a': 'b'}"),
+    ("curl -H 'Proxy-Authorization: Digest {}' https://x", "curl -H 'Proxy-Authorization: [redacted:authorization]' https://x"),
+    ("[(b'authorization', b'Basic {}'), (b'a', b'b')]", "[(b'authorization', b'[redacted:authorization]'), (b'a', b'b')]"),
+    ("X-API-Key: {}\nAccept: */*", "X-API-Key: [redacted:api-key]\nAccept: */*"),
+    ("('x-api-key', '{}')", "('x-api-key', '[redacted:api-key]')"),
+    ("Cookie: sid={}; theme=dark\nA: b", "Cookie: [redacted:cookie]\nA: b"),
+    ("Set-Cookie: sid={}; Path=/; HttpOnly", "Set-Cookie: [redacted:cookie]"),
+    ("curl -u bob:{} https://x", "curl -u [redacted:curl-user] https://x"),
+    ("postgresql+asyncpg://bob:{}@db:5432/x?a=b", "postgresql+asyncpg://[redacted:url-user]@db:5432/x?a=b"),
+    ("https://user:p@{}@host/x", "https://[redacted:url-user]@host/x"),
+    ("https://{}@github.com/a/b.git", "https://[redacted:url-user]@github.com/a/b.git"),
+    ("https://hooks.slack.com/services/T00000000/B00000000/{}", "https://hooks.slack.com/[redacted:slack-webhook]"),
+    ("https://x.blob.core.windows.net/c?sv=2024&sig={}%3D&se=1", "https://x.blob.core.windows.net/c?sv=2024&sig=[redacted:url-signature]&se=1"),
+    ("AccountName=x;AccountKey={}==;EndpointSuffix=y", "AccountName=x;AccountKey=[redacted:api-key];EndpointSuffix=y"),
+    ("my password is {}.", "my password is [redacted:password]."),
+)
+
+
+@pytest.mark.parametrize(("text", "expected"), HEADERS)
+def test_headers_and_urls(redact: Redactor, text: str, expected: str) -> None:
+    assert redact(text.replace("{}", "dXNlcjpwYXNzd29yZDEyMw")) == expected
+
+
+def test_aws_pairs(redact: Redactor) -> None:
+    secret = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
+    assert redact(f"AKIAIOSFODNN7EXAMPLE / {secret}") == "[redacted:aws-key] / [redacted:aws-secret]"
+    assert redact(f"commit {secret[:20]}") == f"commit {secret[:20]}"
+
+
+PEM = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\n{}\nab12==\n-----END RSA PRIVATE KEY-----"
+
+
+def test_private_keys_whole_cut_and_escaped(redact: Redactor) -> None:
+    body = "\n".join(run(random.Random(n), 64, LETTERS + "+/") for n in range(25))
+    whole = PEM.format(body)
+    assert redact(f"a {whole} b") == "a [redacted:private-key] b"
+    assert redact(json.dumps({"key": whole})) == '{"key": "[redacted:private-key]"}'
+    assert redact(whole.replace("Proc-Type: 4,ENCRYPTED\n\n", "")[:900]) == "[redacted:private-key]"
+    assert redact("if '-----BEGIN PRIVATE KEY-----' in text: ask the user") == "if '[redacted:private-key]' in text: ask the user"
+
+
+def test_personal_data_only_where_asked() -> None:
+    texts = {
+        "mail bob.o'neil+x@example.co.uk now": "[redacted:email]",
+        "card 4111 1111 1111 1111.": "[redacted:card]",
+        "card 378282246310005": "[redacted:card]",
+        "ssn 123-45-6789": "[redacted:ssn]",
+        "to DE89 3704 0044 0532 0130 00": "[redacted:iban]",
+    }
+    assert all(kind in Redactor("redacted")(text) for text, kind in texts.items())
+    assert all(Redactor("full")(text) == text for text in texts)
+    assert all(kind in Redactor("none")(text) for text, kind in texts.items())
+    wrong = (
+        "order 4111 1111 1111 1112",
+        "000-12-3456 and 123-45-67890",
+        "DE89 3704 0044 0532 0130 01",
+        "id 1700000000000000000",
+        "v1.2.3@latest",
+        "@user and a@b",
+    )
+    assert all(Redactor("redacted")(text) == text for text in wrong)
+
+
+def test_what_the_program_declares_about_its_user_stays(redact: Redactor) -> None:
+    assert redact("bob@example.com", "user.id") == "bob@example.com"
+    assert redact("bob@example.com") == redact("bob@example.com", "text") == "[redacted:email]"
+    assert redact("sk-ant-api03-abcdefgh1234", "user.id") == "[redacted:anthropic-key]"
+
+
+def test_the_name_alone_gives_it_away(redact: Redactor) -> None:
+    assert redact("hunter2", "password") == "[redacted:password]"
+    assert redact("abc123def456", "openaiApiKey") == "[redacted:api-key]"
+    assert redact("input", "gen_ai.token.type") == "input"
+    arguments = {"user": "bob", "password": "hunter2", "headers": {"Authorization": "Basic dXNlcjpwYXNz"}, "tokens": ["a1b2c3d4e5"]}
+    assert (
+        as_json(arguments, redact=redact)
+        == '{"user":"bob","password":"[redacted:password]","headers":{"Authorization":"[redacted:authorization]"},"tokens":["[redacted:token]"]}'
+    )
+    assert plain({"blob": b"key sk-ant-api03-abcdefgh1234"}, redact=redact) == {"blob": b"key [redacted:anthropic-key]"}
+    assert message_of(ValueError("no access with hf_abcdefghijklmnopqrst1234"), redact=redact) == "no access with [redacted:huggingface-token]"
+
+
+def test_half_a_key_is_not_left_by_the_cut(redact: Redactor) -> None:
+    key = next(secret for issuer, _, secret in issued() if issuer == "anthropic")
+    for shift in range(0, 140, 3):
+        assert not leaks(str(plain("x " * 500 + " " * shift + key + " y" * 20_000, 1100, redact)), key)
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://bob:secret@collector:4318/v1/traces", "https://collector:4318/v1/traces"),
+        ("http://collector:4318", "http://collector:4318"),
+        ("https://x/y?api_key=abcdef123456&a=b#token=abcdef123456", "https://x/y?api_key=[redacted:api-key]&a=b#token=[redacted:token]"),
+        ("https://[::1", "https://[::1"),
+        ("not a url, password=hunter2", "not a url, password=[redacted:password]"),
+    ],
+)
+def test_urls_for_our_own_log_lines(url: str, expected: str) -> None:
+    assert redact_url(url) == expected
+
+
+def test_redacting_twice_changes_nothing(redact: Redactor) -> None:
+    for _, text, _ in [*issued(1), *named(1)]:
+        once = redact(text)
+        assert redact(once) == once
+    for template, _ in HEADERS:
+        once = redact(template.replace("{}", "dXNlcjpwYXNzd29yZDEyMw"))
+        assert redact(once) == once
+
+
+PARTS = st.sampled_from(
+    [
+        "password",
+        "=",
+        ": ",
+        '"',
+        "'",
+        "sk-",
+        "a1B2c3D4e5F6g7H8",
+        "\\",
+        "Bearer ",
+        "Cookie",
+        "://",
+        "@",
+        "x",
+        " ",
+        "\n",
+        "{",
+        "[",
+        "eyJ",
+        ".",
+        "AKIA",
+        "-----BEGIN PRIVATE KEY-----",
+        "&",
+        "é",
+        "token",
+        "--",
+        "is ",
+    ]
+)
+
+
+@given(st.lists(PARTS, max_size=25).map("".join) | st.text(max_size=200))
+@settings(max_examples=400, deadline=None)
+def test_any_text_is_redacted_once_and_for_all(text: str) -> None:
+    once = Redactor("redacted")(text)
+    assert Redactor("redacted")(once) == once
+
+
+def test_long_texts_in_pieces_lose_secrets_at_every_place() -> None:
+    redact = Redactor("redacted")
+    rng = random.Random(3)
+    filler = " ".join(text for _, text in clean_corpus.texts(60))[:30_000]
+    for place in [*range(4096 - 200, 4096 + 40, 7), 8192 - 3, 12_000, len(filler)]:
+        for text, secret in ((f"key {(key := ISSUED['openai project'](rng))} ", key), (f'"password" : "{(word := run(rng, 12))}"', word)):
+            assert secret not in redact(filler[:place] + " " + text + filler[place:])
+    assert redact(filler) is filler
+
+
+HOSTILE = (
+    *("a", "sk-", "eyJ", "eyJaaaaaaaaaa.", "-----BEGIN PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\nMII", "AKIA", "xox-", "AIza-", "A1"),
+    *("password=", "password", 'password="', "key: ", "token is ", "Bearer ", "Cookie: a=", "curl -u a:", "auth_", "--token ", "[redacted:"),
+    *("://a:", "a@", "a.", "1", "1 ", "1-", "\\", '\\"', " ", "\n", "é"),
+)
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_no_text_makes_it_run_long(unit: str) -> None:
+    once = Redactor("redacted").once
+    small, large = unit * (8_000 // len(unit)), unit * (64_000 // len(unit))
+    ratio = seconds(lambda: once(large)) / max(seconds(lambda: once(small)), 1e-4)
+    assert ratio < 40  # 8 if it is linear, 64 if it is not
+    assert seconds(lambda: once(large)) < 1
+
+
+def seconds(work: Callable[[], object]) -> float:
+    def once() -> float:
+        begun = time.thread_time()
+        work()
+        return time.thread_time() - begun
+
+    return min(once() for _ in range(3))
+
+
+def test_time_for_new_and_for_seen_texts(capsys: pytest.CaptureFixture[str]) -> None:
+    corpus = [(kind, (text * (1 + 1000 // len(text)))[:1000]) for kind, text in clean_corpus.texts(360)]
+    everyday = [text for kind, text in corpus if kind in ("base64 image", "languages", "table", "links", "numbers", "certificate")]
+    unseen = seconds(lambda: list(map(Redactor("redacted").once, everyday))) / len(everyday)
+    themed = seconds(lambda: [Redactor("redacted").once(text) for _, text in corpus]) / len(corpus)
+    redact = Redactor("redacted")
+    redact("a short string")
+    seen = seconds(lambda: [redact("a short string") for _ in range(10_000)]) / 10_000
+    history = [text for _, text in clean_corpus.texts(200)]
+    while sum(map(len, history)) < 200_000:
+        history += [f"{text} again" for text in history]
+    as_text = json.dumps(history)
+    list(map(redact, history)), redact(as_text)
+    turn = min(of_turn(redact, history, as_text) for _ in range(3))
+    with capsys.disabled():
+        print(f"\nredaction: {unseen * 1e6:.0f} µs a kB unseen ({themed * 1e6:.0f} in the corpus about keys and tokens), {seen * 1e6:.2f} µs seen,", end=" ")
+        print(f"{turn * 1e3:.2f} ms for the next turn of {len(as_text):,} characters")
+    scale = seconds(lambda: [json.loads('{"a": [1, 2, 3]}') for _ in range(1000)]) / 1000 / 2e-6  # 1 on an idle machine
+    assert unseen < 50e-6 * max(scale, 1) * 2
+    assert themed < 50e-6 * max(scale, 1) * 4
+    assert seen < 1e-6 * max(scale, 1)
+    assert turn < 1e-3 * max(scale, 1) * 1.5
+
+
+def of_turn(redact: Redactor, history: list[str], as_text: str) -> float:
+    """The history once more, in new strings as a program builds them, one message longer; as strings and as one JSON text."""
+    number = f"and then? {len(redact.young)}"
+    grown, text = [f"{message[:-1]}{message[-1]}" for message in [*history, number]], f'{as_text[:-1]}, "{number}"]'
+    begun = time.thread_time()
+    for message in grown:
+        redact(message)
+    redact(text)
+    return time.thread_time() - begun
+
+
+def test_memory_is_bounded() -> None:
+    redact = Redactor("redacted")
+    for number in range(50_000):
+        redact(f"text {number} password=hunter{number}")
+    assert len(redact.young) + len(redact.old) <= 2 * 16384
+    assert redact.held <= 2**21 + 100
