@@ -181,7 +181,7 @@ FLAGGED = re.compile(rf"{ANCHOR}(?P<way>{WAYS}|[ \t]{{1,4}}+){VALUE}")
 REVERSED_NAME = re.compile(r"[\w.-]*")
 
 NOT_SAID = re.compile(
-    r"[x*.#•_-]{3,}|[\w-]{0,16}(?:\.{3,}|…).{0,8}|[*]{3}.{0,8}|<.{0,80}>|\{.{0,200}\}|\[redacted:.*|\[.{0,200}\]|\$\w{1,80}|\$[({].{0,100}|%\w{1,60}%|%s|%\(\w{1,60}\)s"
+    r"[x*.#•_-]{3,}|[\w-]{0,16}(?:\.{3,}|…|[*•]{3,}).{0,8}|<.{0,80}>|\{.{0,200}\}|\[redacted:.*|\[.{0,200}\]|\$\w{1,80}|\$[({].{0,100}|%\w{1,60}%|%s|%\(\w{1,60}\)s"
     r"|(?:your|my|the|some|insert|enter|replace|example|sample|dummy)[-_ ].{0,80}"
     r"|(?:none|null|nil|true|false|undefined|n/a|str|string|int|integer|bytes|bool|boolean|float|number|object|any|optional|required|text|secretstr|self|default"
     r"|password|passwd|secret|token|authorization|bearer|redacted|hidden|masked|placeholder|unknown|unset|empty|missing|invalid|incorrect|wrong|expired|changed|reset|set|correct|valid|weak|strong|ok|yes|no)[.!]?"
@@ -193,7 +193,7 @@ SENTENCE = re.compile(r"\s(?:the|your|my|of|must|is|are|to|for|a|an|and|or|user|
 CODE = re.compile(r"[A-Za-z_][\w.]*[(\[{]|[A-Za-z_]\w*(?:\.[A-Za-z_]+)+\Z|[({\[]|_{0,2}[a-z]+\d{0,2}(?:_[a-z]*\d{0,2})+[:,]?\Z|[-+*/=|]\Z|lambda\b|await\b")
 CLASS_NAME = re.compile(r"(?:[A-Z]+[a-z]+){2,}")
 HEADER_NAME = re.compile(r"(?:proxy-)?authorization|(?:set-)?cookie|(?:[a-z]+-)*(?:api-?key|auth-key|subscription-key|token)")
-WORDS = frozenset({"password", "passwd", "passphrase", "secret", "token", "value", "input", "user", "username", "credentials", "prompt"})
+WORDS = frozenset({"password", "passwd", "passphrase", "secret", "secrets", "token", "value", "input", "user", "username", "credentials", "prompt"})
 SCHEMES = frozenset({"bearer", "basic", "token", "digest", "apikey", "api-key", "key", "negotiate", "ntlm", "aws4-hmac-sha256", "hmac", "oauth", "jwt", "bot"})
 RANDOM = re.compile(r"(?=[^A-Z]*+[A-Z])(?=[^a-z]*+[a-z])(?=[^0-9]*+[0-9])[A-Za-z0-9+/_=-]{20,4096}")
 DIGIT = re.compile(r"[0-9]")

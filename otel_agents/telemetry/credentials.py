@@ -52,7 +52,7 @@ FAMILIAR = (
     shape("atlassian-token", "ATATT3", r"ATATT3[A-Za-z0-9_=-]{40,400}"),
     shape("databricks-token", "dapi", r"dapi[a-f0-9]{32}(?:-\d)?"),
     shape("twilio-key", "SK", r"SK[0-9a-f]{32}(?![A-Za-z0-9])"),
-    shape("url-signature", "sig= ignature=", r"(?P<head>[?&]sig=|[Ss]ignature=)[A-Za-z0-9%+/=_-]{16,1000}"),
+    shape("url-signature", "sig= ignature=", r"(?P<head>[?&][\w-]{0,20}[Ss]ig(?:nature)?=)[A-Za-z0-9%+/=_-]{16,1000}"),
     shape("curl-user", "curl", r"(?P<head>(?:\s-u|--user)[ =])[\"']?[^\s:\"'/\[]{1,100}:[^\s\"']{1,200}[\"']?"),
 )
 
