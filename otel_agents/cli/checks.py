@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import Distribution, PackageNotFoundError
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
 
 import otel_agents
@@ -61,16 +61,29 @@ class Section:
 # ------------------------------------------------------------------------------------------------ installed, activated
 
 PROBE = """
-import importlib, json, sys
+import importlib, json, logging, sys
+said = []
+class Listener(logging.Handler):
+    def emit(self, record):
+        said.append(record.getMessage())
+logger = logging.getLogger("otel_agents")
+logger.addHandler(Listener())
+logger.propagate = False
+logger.setLevel("DEBUG")
 module = sys.modules.get("otel_agents.sdk")
 started = bool(module and module.process.started)
 for name in sys.argv[1:]:
     try:
         importlib.import_module(name)
     except ImportError as problem:
-        print(f"{name} can't be imported: {type(problem).__name__}", file=sys.stderr)
+        said.append(f"{name} can't be imported: {problem}")
 from otel_agents.instrumentors.registry import status
-print(json.dumps({"started": started, "libraries": status()}))
+libraries = status()
+import otel_agents
+with otel_agents.step("doctor"):
+    pass
+otel_agents.shutdown()
+print(json.dumps({"started": started, "libraries": libraries, "said": said}))
 """
 
 
@@ -94,17 +107,25 @@ def installed() -> tuple[str, str]:
 
 
 def probe() -> dict[str, Any]:
-    """What a program sees that is started with the variable set: whether we are switched on, and which libraries are patched."""
+    """What a program sees that is started with the variable set: whether we are switched on, what is patched, whether an item gets into a journal."""
     from otel_agents.instrumentors.registry import INSTRUMENTORS, installed_version
 
     modules = [one.module for one in INSTRUMENTORS if installed_version(one.library)]
-    environment = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", **os.environ, launch.SWITCH: "true"}
-    try:
-        done = subprocess.run([sys.executable, "-c", PROBE, *modules], env=environment, capture_output=True, text=True, timeout=PROBE_S, check=True)
-        found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    except (subprocess.SubprocessError, OSError, ValueError, IndexError) as problem:
-        return {"started": False, "libraries": [], "problem": last_line(problem)}
-    return found
+    with TemporaryDirectory() as folder:
+        ours = {
+            launch.SWITCH: "true",
+            "OTEL_AGENTS_JOURNAL_DIR": folder,
+            "OTEL_AGENTS_JOURNAL": "true",
+            "OTEL_AGENTS_SHIP": "false",
+            "OTEL_TRACES_EXPORTER": "",
+        }
+        environment = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", **os.environ, **ours}
+        try:
+            done = subprocess.run([sys.executable, "-c", PROBE, *modules], env=environment, capture_output=True, text=True, timeout=PROBE_S, check=True)
+            found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+        except (subprocess.SubprocessError, OSError, ValueError, IndexError) as problem:
+            return {"started": False, "recorded": False, "libraries": [], "said": [last_line(problem)]}
+        return {**found, "recorded": bool(Folder(Path(folder)).segments())}
 
 
 def last_line(problem: Exception) -> str:
@@ -117,14 +138,16 @@ def activation(seen: Mapping[str, Any], environ: Mapping[str, str]) -> Section:
     files = launch.pth_files()
     switch = environ.get(launch.SWITCH)
     state, verdict = (OK, "observed") if seen["started"] else (WRONG, "not observed")
+    works = seen["recorded"] or not seen["started"]  # what was not started can't record, and is said already
     facts = [
         Fact("start-up file", ", ".join(map(str, files)) or "none of ours in this Python's site folders", OK if files else state, REINSTALL),
         Fact("programs", f"started with the variable are {verdict}", state, started_fix(seen)),
+        *([] if works else [Fact("recording", "an item of a test program did not get into its journal", WRONG, said(seen))]),
         Fact(launch.SWITCH, f"{switch!r} here" if switch is not None else NOT_SET, OK if switch else NOTE),
     ]
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         facts.append(Fact("OTEL_SDK_DISABLED", "true: nothing is recorded", WRONG, "unset OTEL_SDK_DISABLED"))
-    return Section("Activated", facts, {"files": [str(file) for file in files], "works": seen["started"], "variable": switch})
+    return Section("Activated", facts, {"files": [str(file) for file in files], "works": seen["started"] and seen["recorded"], "variable": switch})
 
 
 NOT_SET = "not set here: programs started from this shell are not observed, but with `otel-agents run`"
@@ -132,9 +155,13 @@ REINSTALL = "install it again into this Python: pip install --force-reinstall ot
 
 
 def started_fix(seen: Mapping[str, Any]) -> str:
-    if seen.get("problem"):
-        return f"a Python started with it failed: {seen['problem']}"
-    return "start programs with `otel-agents run`, or call otel_agents.start() in them"
+    heard = f" (it said: {seen['said'][-1]})" if seen["said"] else ""
+    return f"start programs with `otel-agents run`, or call otel_agents.start() in them{heard}"
+
+
+def said(seen: Mapping[str, Any]) -> str:
+    heard = "; ".join(dict.fromkeys(seen["said"])) or "nothing"
+    return f"its settings and the disk below its journal are the first suspects; it said: {heard}"
 
 
 def libraries(seen: Mapping[str, Any]) -> Section:

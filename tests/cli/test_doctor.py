@@ -111,9 +111,15 @@ def test_a_library_outside_its_range() -> None:
 
 
 def test_a_python_that_is_not_switched_on() -> None:
-    found = checks.activation({"started": False, "libraries": [], "problem": "ImportError: no"}, {"OTEL_SDK_DISABLED": "true"})
+    found = checks.activation({"started": False, "recorded": False, "libraries": [], "said": ["ImportError: no"]}, {"OTEL_SDK_DISABLED": "true"})
     assert [fact.state for fact in found.facts if fact.label in ("programs", "OTEL_SDK_DISABLED")] == [checks.WRONG, checks.WRONG]
     assert any("ImportError: no" in fact.fix for fact in found.facts)
+
+
+def test_a_program_that_can_not_record() -> None:
+    found = checks.activation({"started": True, "recorded": False, "libraries": [], "said": ["telemetry failed in build the pipeline"]}, {})
+    (fact,) = [fact for fact in found.facts if fact.label == "recording"]
+    assert (fact.state, "build the pipeline" in fact.fix, found.data["works"]) == (checks.WRONG, True, False)
 
 
 def test_what_waits_and_for_whom(written: Written) -> None:
