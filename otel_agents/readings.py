@@ -9,6 +9,8 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
+import orjson
+
 from otel_agents import semconv as names
 from otel_agents.schema import definition
 from otel_agents.telemetry.calls import Call
@@ -159,8 +161,22 @@ def before_tool(operation: Operation, subject: Subject, call: Call) -> None:
 
 
 def after_tool(operation: Operation, subject: Subject, result: Any) -> None:
-    if _captures():
-        operation.capture({names.TOOL_CALL_RESULT: result})
+    if _captures() and result is not None:
+        operation.capture({names.TOOL_CALL_RESULT: _object(plain(result))})
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """A tool's result as the object that the conventions want: JSON text of one is read, anything else stands under `result`, as in MCP."""
+    read = parsed(value) if type(value) is str and value.startswith("{") else value
+    return read if type(read) is dict else {"result": value}
+
+
+def parsed(text: str) -> Any:
+    """The value of a JSON text; None of one that is none."""
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def before_query(query: str) -> Before:
@@ -201,12 +217,6 @@ def after_plan(operation: Operation, subject: Subject, result: Any) -> None:
     after_values(operation, subject, result)
 
 
-def before_plan(operation: Operation, subject: Subject, call: Call) -> None:
-    if operation.agent is not None and names.AGENT_NAME in operation.agent.fields:
-        operation.fields.setdefault(names.AGENT_NAME, operation.agent.fields[names.AGENT_NAME])
-    before_values(operation, subject, call)
-
-
 def after_evaluation(operation: Operation, subject: Subject, result: Any) -> None:
     """The result of an evaluator as the conventions' event: a number is its score, a boolean its label, a text its label; a dict may say each."""
     said = result if type(result) is dict else _verdict(result)
@@ -217,7 +227,8 @@ def after_evaluation(operation: Operation, subject: Subject, result: Any) -> Non
         names.EVALUATION_EXPLANATION: said.get("explanation") if type(said.get("explanation")) is str and _captures() else None,
     }
     judged = operation.parent.context if operation.parent is not None else operation.context
-    emit(names.EVENT_EVALUATION_RESULT, {name: value for name, value in attributes.items() if value is not None}, judged)
+    if attributes[names.EVALUATION_SCORE_VALUE] is not None or attributes[names.EVALUATION_SCORE_LABEL] is not None:
+        emit(names.EVENT_EVALUATION_RESULT, {name: value for name, value in attributes.items() if value is not None}, judged)
 
 
 def _verdict(result: Any) -> dict[str, Any]:
@@ -260,7 +271,7 @@ ROWS = (
         selects="action",
         choices=MEMORY_ACTIONS,
     ),
-    Row("plan", "A plan is made.", "plan", "", before_plan, after_plan, {"agent": names.AGENT_NAME}),
+    Row("plan", "A plan is made.", "plan", "", before_values, after_plan, {"agent": names.AGENT_NAME}),
     Row("evaluator", "An answer is judged.", "evaluate", names.OA_EVALUATOR_NAME, before_values, after_evaluation, {"version": names.OA_EVALUATOR_VERSION}),
     Row("guardrail", "An input or output is checked.", "guardrail", names.OA_GUARDRAIL_NAME, before_values, after_values, {}),
 )

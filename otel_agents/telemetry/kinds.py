@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from otel_agents.telemetry.operations import Operation
 
 CUSTOM_PROVIDER = "custom"  # a model of the program's own: the provider's name is required, and this enum is open
+UNNAMED_TOOL = "unnamed"  # a block that the program gave no name: the tool's name is required, too
 AGAIN = 3  # calls of one tool with the same arguments in one run, from which on it is a loop
 
 
@@ -29,7 +30,8 @@ class Kind:
     """What the operations of one kind have in common.
 
     operation: `gen_ai.operation.name`, or of a kind of ours its name; named_by: the attribute that follows it in the span's name;
-    measure: what is recorded at the end; finish: what is derived from the operation before that; event: what is told at the end.
+    measure: what is recorded at the end; finish: what is derived from the operation before that; event: what is told at the end;
+    names_agent: whether the agent that does it is an attribute of its span.
     """
 
     operation: str
@@ -42,6 +44,7 @@ class Kind:
     conventional: bool = True
     is_agent: bool = False
     is_model: bool = False
+    names_agent: bool = False
 
     @property
     def is_client(self) -> bool:
@@ -103,11 +106,11 @@ def finish_run(operation: Operation) -> None:
 
 
 def finish_tool(operation: Operation) -> None:
-    """Count the call for its agent, and notice when it goes round in circles."""
+    """Count the call for its agent, and notice when it goes round in circles: once for each loop, however long."""
+    operation.fields.setdefault(names.TOOL_NAME, UNNAMED_TOOL)
     if operation.agent is not None:
         operation.agent.tools.append(operation.signature)
-        if operation.signature is not None and operation.agent.tools.count(operation.signature) >= AGAIN:
-            operation.loops = True
+        operation.loops = operation.signature is not None and operation.agent.tools.count(operation.signature) == AGAIN
 
 
 # ------------------------------------------------------------------------------------------------ the table
@@ -145,8 +148,8 @@ ROWS = (
         is_agent=True,
     ),
     Kind("invoke_workflow", names.WORKFLOW_NAME, measure=metrics.measure_workflow),
-    Kind("execute_tool", names.TOOL_NAME, measure=metrics.measure_tool, finish=finish_tool, event=names.EVENT_OA_TOOL_DETAILS),
-    Kind("plan", names.AGENT_NAME),
+    Kind("execute_tool", names.TOOL_NAME, measure=metrics.measure_tool, finish=finish_tool, event=names.EVENT_OA_TOOL_DETAILS, names_agent=True),
+    Kind("plan", names.AGENT_NAME, names_agent=True),
     _ours("step", names.OA_STEP_NAME),
     _ours("evaluate", names.OA_EVALUATOR_NAME),
     _ours("guardrail", names.OA_GUARDRAIL_NAME),

@@ -189,8 +189,9 @@ def measure_client(instruments: Instruments, operation: Operation, seconds: floa
     instruments.record(names.METRIC_CLIENT_OPERATION_DURATION, seconds, labels, operation.context)
     if attributes.get(names.OPERATION_NAME) == "search_memory" and names.MEMORY_RECORD_COUNT in attributes:
         found = "hit" if attributes[names.MEMORY_RECORD_COUNT] else "miss"
-        store = instruments.labels((names.OA_MEMORY_STORE,), {names.OA_MEMORY_STORE: attributes.get(names.MEMORY_STORE_ID, "")})
-        instruments.record(names.METRIC_OA_MEMORY_SEARCHES, 1, {**store, names.OA_RESULT: found}, operation.context)
+        store = attributes.get(names.MEMORY_STORE_ID)
+        of_store = {names.OA_MEMORY_STORE: instruments.bounded(names.OA_MEMORY_STORE, store)} if store else {}
+        instruments.record(names.METRIC_OA_MEMORY_SEARCHES, 1, {**of_store, names.OA_RESULT: found}, operation.context)
 
 
 def measure_run(instruments: Instruments, operation: Operation, seconds: float) -> None:
@@ -209,6 +210,14 @@ def measure_start_of_run(instruments: Instruments, operation: Operation) -> None
     instruments.record(names.METRIC_OA_AGENTS_ACTIVE, 1, instruments.labels(AGENT, operation.fields), operation.context)
 
 
+def measure_tool(instruments: Instruments, operation: Operation, seconds: float) -> None:
+    """Duration of a tool call, and the loop that this call made plain, if it did."""
+    attributes, context = operation.labelled(), operation.context
+    instruments.record(names.METRIC_EXECUTE_TOOL_DURATION, seconds, instruments.labels(TOOL, attributes), context)
+    if operation.loops:
+        instruments.record(names.METRIC_OA_LOOPS, 1, instruments.labels(AGENT, attributes), context)
+
+
 def _measure_duration(metric: str, keys: tuple[str, ...]) -> Measure:
     def measure(instruments: Instruments, operation: Operation, seconds: float) -> None:
         instruments.record(metric, seconds, instruments.labels(keys, operation.labelled()), operation.context)
@@ -217,6 +226,5 @@ def _measure_duration(metric: str, keys: tuple[str, ...]) -> Measure:
 
 
 Measure = Callable[[Instruments, "Operation", float], None]
-measure_tool = _measure_duration(names.METRIC_EXECUTE_TOOL_DURATION, TOOL)
 measure_workflow = _measure_duration(names.METRIC_INVOKE_WORKFLOW_DURATION, WORKFLOW)
 measure_step = _measure_duration(names.METRIC_OA_STEP_DURATION, STEP)

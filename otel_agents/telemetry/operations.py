@@ -27,7 +27,7 @@ class Operation(Setters):
     """One running operation; `oa.current()` gives it to the program (its typed setters: setters.py)."""
 
     __slots__ = (
-        "_chunks", "_once", "_started", "agent", "captured", "context", "error", "fields", "inferences", "kind", "loops", "outcome", "parent", "session",
+        "_chunks", "_once", "_started", "_told", "agent", "captured", "context", "error", "fields", "inferences", "kind", "loops", "outcome", "parent", "session",
         "signature", "span", "started", "tools", "transparent",
     )  # fmt: skip
 
@@ -49,6 +49,7 @@ class Operation(Setters):
         self.inferences: list[Mapping[str, Any]] = []
         self.tools: list[int | None] = []
         self._chunks: list[int] = []
+        self._told: Mapping[str, Any] = NOTHING
         self._once = threading.Lock()
         self.started = time_ns()
         self._started = perf_counter_ns()
@@ -116,14 +117,23 @@ class Operation(Setters):
         if self.span.is_recording():
             events.of_end(self)
             self._end_span(nanoseconds)
+        if self.context.get(OPERATION) is self:  # a circle that the collector would have to find: the context holds the operation, and that its context
+            self.context = Context({**self.context, OPERATION: None})
+
+    def start_span(self, context: Context) -> None:
+        """Start the span below this context, with what is known by now."""
+        assert engine.tracer is not None  # begin() has looked
+        self._told = self.fields.copy()
+        self.span = engine.tracer.start_span(self.kind.span_name(self._told), context, self.kind.span, self._told, start_time=self.started)
 
     def _end_span(self, nanoseconds: int) -> None:
-        span, policy = self.span, engine.policy
+        span, policy, told, about = self.span, engine.policy, self._told, self.kind.named_by
         if self.outcome != "ok":
             self.fields[names.OA_OUTCOME] = self.outcome
         content = for_span(self.captured) if self.captured and policy is not None and policy.spans else NOTHING
-        span.set_attributes({**self.fields, **content})
-        span.update_name(self.kind.span_name(self.fields))
+        span.set_attributes({name: value for name, value in self.fields.items() if told.get(name) is not value} | content)
+        if self.fields.get(about) is not told.get(about):
+            span.update_name(self.kind.span_name(self.fields))
         if self.error is not None:
             span.set_status(Status(StatusCode.ERROR, policy.message(self.error) if policy is not None else None))
         span.end(self.started + nanoseconds)
@@ -193,6 +203,8 @@ def begin(kind: Kind, fields: Mapping[str, Any], *, transparent: bool = False) -
         return None
     operation = Operation(kind, kind.first(), parent)
     operation.set(fields)
+    if kind.names_agent and (agent := operation.agent_name()) is not None:
+        operation.fields.setdefault(names.AGENT_NAME, agent)
     operation.transparent = transparent
     _place(operation, context, unsampled)
     return operation
@@ -223,17 +235,11 @@ def _place(operation: Operation, context: Context, unsampled: Span | None) -> No
         operation.session = session_of(context)
         if operation.session:
             operation.fields.update(operation.session)
-        operation.span = _start_span(operation, context)
+        operation.start_span(context)
     quiet = unsampled is not None and not operation.kind.is_agent
     operation.context = context if quiet else Context({**context, SPAN: operation.span, OPERATION: operation})
     if operation.kind.is_agent:
         _start_run(operation)
-
-
-def _start_span(operation: Operation, context: Context) -> Span:
-    kind, tracer = operation.kind, engine.tracer
-    assert tracer is not None  # begin() has looked
-    return tracer.start_span(kind.span_name(operation.fields), context, kind.span, operation.fields, start_time=operation.started)
 
 
 def _start_run(operation: Operation) -> None:
