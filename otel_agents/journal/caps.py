@@ -55,11 +55,11 @@ class Caps:
         found = sorted(listed(self._journal.root, self._journal.max_age_s), key=lambda kept: (not kept.is_sent, kept.changed))
         stay = [kept for kept in found if not (self._is_old(kept, now) and self._drop(kept, "age"))]
         excess = sum(kept.size for kept in stay) - int(self._journal.cap_bytes * FULL)
-        others = 0
+        own, others = self._journal.paths(), 0
         for kept in stay:
             if excess > 0 and self._drop(kept, "cap"):
                 excess -= kept.size
-            elif not kept.is_sent and owner_of(kept.path) != self._journal.owner:
+            elif not kept.is_sent and kept.path not in own:
                 others += kept.size
         self._journal.others_bytes = others
 
@@ -72,9 +72,9 @@ class Caps:
         return now - kept.changed > (min(SENT_STAYS_S, self._journal.max_age_s) if kept.is_sent else self._journal.max_age_s)
 
     def _drop(self, kept: Kept, reason: str) -> bool:
-        """Remove one segment; False when it is written to, or being sent."""
-        if owner_of(kept.path) == self._journal.owner and not kept.is_sent:
-            return self._journal.drop_own(kept.path, reason)
+        """Remove one segment; False when it is written to, or being sent: by us or by another, its lock is taken."""
+        if self._journal.drop_own(kept.path, reason):
+            return True
         fd = locked(kept.path)
         if fd is None:
             return False

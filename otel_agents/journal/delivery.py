@@ -71,7 +71,7 @@ class Courier:
 
     def deliver(self, lines: list[bytes]) -> int:
         """How many of the lines, from the first on, are done with: taken by the endpoint, or dropped and counted."""
-        if not lines:
+        if not lines or (self.deadline is not None and time.monotonic() >= self.deadline):
             return 0
         answer = self._send(lines)
         if answer.what == SERVER_ERROR and self._failures >= PATIENCE:
@@ -106,7 +106,8 @@ class Courier:
         self._failures += 1
         self.last_error = answer.what
         self._not_before = time.monotonic() + (backoff(self._failures) if answer.retry_after is None else answer.retry_after)
-        self._said.once(self._failing_name(), BEGAN, self.signal, self._place(), answer.what)
+        if self.deadline is None:  # at its exit a process gives less time than an endpoint may need
+            self._said.once(self._failing_name(), BEGAN, self.signal, self._place(), answer.what)
         return 0
 
     def _not_taken(self, lines: list[bytes], answer: Answer) -> int:

@@ -250,6 +250,11 @@ class Journal:
             current = self._current.get(signal)
             return [one for one in self._rotated if one.signal == signal] + ([current] if current is not None else [])
 
+    def paths(self) -> set[Path]:
+        """Where this process's segments are that it still holds."""
+        with self._lock:
+            return {segment.path for segment in (*self._rotated, *self._current.values())}
+
     def is_complete(self, segment: Segment) -> bool:
         """Whether nothing can come behind what is in it: it is rotated, and every write that began before has ended."""
         rotated_at = segment.rotated_at

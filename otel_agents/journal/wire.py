@@ -151,8 +151,11 @@ class Http:
         self._connection = None
 
     def forget(self) -> None:
-        """In a forked child: close our copy of the descriptor, which leaves the parent's connection as it is."""
-        self.close()
+        """In a forked child: close our copy of the descriptor, and nothing else: a buffer that the parent's thread was reading is locked for ever."""
+        connection, self._connection = self._connection, None
+        sock = connection.sock if connection is not None else None
+        if sock is not None and identity(sock.fileno()) == self._socket_is:
+            os.close(sock.detach())
 
     def close(self) -> None:
         if self._connection is not None:

@@ -124,6 +124,16 @@ def test_forked_children_deliver_all_once(tmp_path: Path) -> None:
         assert Counter(left(receiver)) == Counter(expected)
 
 
+def test_a_fork_in_the_middle_of_a_request_does_not_hang(tmp_path: Path) -> None:
+    """The shipper's thread, reading a slow answer, holds the lock of its buffer for ever, as the child sees it."""
+    with http_receiver(lambda request: Reply(503, body=b"{" + b" " * 1_000 + b"}", drips_s=0.01)) as receiver:
+        result = run(tmp_path, receiver.url, spans=300, rate=500.0, forks=100, timeout=3.0)
+        assert result["dropped"] == {}
+        receiver.answer = lambda request: OK
+        deliver(tmp_path, receiver, 400)
+        assert Counter(left(receiver)) == Counter([f"s-0-{number}" for number in range(300)] + [f"child-{number}" for number in range(100)])
+
+
 def test_many_adopters_deliver_each_orphan_once(tmp_path: Path) -> None:
     with closed_port() as closed:
         for number in range(4):

@@ -91,6 +91,18 @@ def test_several_processes_at_once_stay_under_one_cap(rig: MakeRig) -> None:
     assert written - kept == sum(count for one in several for count in one.dropped.values())
 
 
+def test_a_local_journal_keeps_itself_under_its_cap(rig: MakeRig) -> None:
+    one = rig(url=None, destination="local", cap_bytes=160_000)
+    for number in range(500):
+        one.span(f"{number:03}", {"text": "x" * 1_000})
+        if number % 20 == 0:
+            one.shipper.run_once()
+        assert sum(path.stat().st_size for path in one.journal.root.rglob("*.jsonl")) <= 160_000
+    kept = sum(path.read_bytes().count(b"\n") for path in one.journal.root.rglob("*.jsonl"))
+    assert kept > 60
+    assert one.dropped == {("traces", "cap"): 500 - kept}
+
+
 def test_it_is_time_after_a_rotation_and_now_and_then(rig: MakeRig) -> None:
     one = rig(**LOCAL)
     assert not one.shipper._caps.is_due()
