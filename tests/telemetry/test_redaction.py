@@ -7,13 +7,13 @@ import string
 import time
 from collections.abc import Callable, Iterator
 
+import clean_corpus
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_agents.telemetry.redaction import Redactor, redact_url
 from otel_agents.telemetry.values import as_json, message_of, plain
-from tests.telemetry import clean_corpus
 
 LETTERS = string.ascii_letters + string.digits
 HEX = "0123456789abcdef"
