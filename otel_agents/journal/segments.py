@@ -20,7 +20,8 @@ from otel_agents.journal.files import Segment, as_sent, create, is_same, lines_a
 from otel_agents.journal.tally import Dropped, Said, Tally
 
 MIB = 2**20
-STALLED_AFTER = 0.25  # seconds that a write may take before further callers stop to join it
+STALLED_AFTER = 1.0  # seconds that a write may take before further callers stop to join it; a busy program's threads wait for each other too
+ASIDE_AT_ONCE = 64  # lines that one caller writes for those who were put aside
 ASIDE_BYTES = 8 * MIB
 SHARES = 16  # a segment is at most this part of the cap
 SIGNALS = 3  # as many segments are written to at once
@@ -86,6 +87,11 @@ class Journal:
 
     def append(self, signal: str, line: bytes) -> None:
         """Write one whole line (with its newline); what can't be written is counted, never raised."""
+        self._put(signal, line)
+        if self._aside:
+            self.write_aside(ASIDE_AT_ONCE)
+
+    def _put(self, signal: str, line: bytes) -> None:
         writing = self._writing
         if writing and self._is_stalled():
             self._put_aside(signal, line)
@@ -303,12 +309,15 @@ class Journal:
                     return True
         return False
 
-    def write_aside(self) -> None:
+    def write_aside(self, most: int = 2**31) -> None:
         """Write what was put aside while the disk hung."""
-        while self._aside and not self._is_stalled():
-            signal, line = self._aside.popleft()
-            self._aside_bytes = max(0, self._aside_bytes - len(line))
-            self.append(signal, line)
+        for _ in range(min(most, len(self._aside))):
+            if self._is_stalled():
+                return
+            with suppress(IndexError):  # another thread is at it too
+                signal, line = self._aside.popleft()
+                self._aside_bytes = max(0, self._aside_bytes - len(line))
+                self._put(signal, line)
 
     # the ends of a process
 
