@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from otel_agents import semconv
-from otel_agents.instrumentors.reading import Parameters, at, decimal, field, items, parameters, parsed, text, texts, whole
+from otel_agents.instrumentors.reading import Parameters, at, decimal, field, fields, items, parameters, parsed, text, texts, whole
 
 Message = dict[str, Any]
 
@@ -36,32 +36,28 @@ EMBEDDING_PARAMETERS: Parameters = (
 OUTPUT_TYPES = {"json_object": "json", "json_schema": "json", "text": "text"}
 FINISH_REASONS = {"tool_calls": "tool_call", "function_call": "tool_call"}
 
-# attribute ← the places it may stand in; providers differ. Breakdowns by modality are only told where they say something.
+# where counts stand: in the usage itself, in its details of the input, in those of the output
+TOTAL, INPUT, OUTPUT = 0, 1, 2
+
+# attribute ← the places it may stand in; providers differ
 USAGE = (
-    (semconv.USAGE_INPUT_TOKENS, (("prompt_tokens",), ("input_tokens",))),
-    (semconv.USAGE_OUTPUT_TOKENS, (("completion_tokens",), ("output_tokens",))),
-    (
-        semconv.USAGE_CACHE_READ_INPUT_TOKENS,
-        (("prompt_tokens_details", "cached_tokens"), ("input_tokens_details", "cached_tokens"), ("prompt_cache_hit_tokens",), ("cache_read_input_tokens",)),
-    ),
+    (semconv.USAGE_INPUT_TOKENS, ((TOTAL, "prompt_tokens"), (TOTAL, "input_tokens"))),
+    (semconv.USAGE_OUTPUT_TOKENS, ((TOTAL, "completion_tokens"), (TOTAL, "output_tokens"))),
+    (semconv.USAGE_CACHE_READ_INPUT_TOKENS, ((INPUT, "cached_tokens"), (TOTAL, "prompt_cache_hit_tokens"), (TOTAL, "cache_read_input_tokens"))),
     (
         semconv.USAGE_CACHE_WRITE_INPUT_TOKENS,
-        (
-            ("prompt_tokens_details", "cache_write_tokens"),
-            ("input_tokens_details", "cache_write_tokens"),
-            ("prompt_tokens_details", "cache_creation_tokens"),
-            ("cache_creation_input_tokens",),
-        ),
+        ((INPUT, "cache_write_tokens"), (INPUT, "cache_creation_tokens"), (TOTAL, "cache_creation_input_tokens")),
     ),
-    (semconv.USAGE_REASONING_OUTPUT_TOKENS, (("completion_tokens_details", "reasoning_tokens"), ("output_tokens_details", "reasoning_tokens"))),
+    (semconv.USAGE_REASONING_OUTPUT_TOKENS, ((OUTPUT, "reasoning_tokens"),)),
 )
+# told only where they say something: 0 images are the rule
 MODALITIES = (
-    (semconv.USAGE_TEXT_INPUT_TOKENS, (("prompt_tokens_details", "text_tokens"), ("input_tokens_details", "text_tokens"))),
-    (semconv.USAGE_IMAGE_INPUT_TOKENS, (("prompt_tokens_details", "image_tokens"), ("input_tokens_details", "image_tokens"))),
-    (semconv.USAGE_AUDIO_INPUT_TOKENS, (("prompt_tokens_details", "audio_tokens"), ("input_tokens_details", "audio_tokens"))),
-    (semconv.USAGE_TEXT_OUTPUT_TOKENS, (("completion_tokens_details", "text_tokens"), ("output_tokens_details", "text_tokens"))),
-    (semconv.USAGE_IMAGE_OUTPUT_TOKENS, (("completion_tokens_details", "image_tokens"), ("output_tokens_details", "image_tokens"))),
-    (semconv.USAGE_AUDIO_OUTPUT_TOKENS, (("completion_tokens_details", "audio_tokens"), ("output_tokens_details", "audio_tokens"))),
+    (semconv.USAGE_TEXT_INPUT_TOKENS, ((INPUT, "text_tokens"),)),
+    (semconv.USAGE_IMAGE_INPUT_TOKENS, ((INPUT, "image_tokens"),)),
+    (semconv.USAGE_AUDIO_INPUT_TOKENS, ((INPUT, "audio_tokens"),)),
+    (semconv.USAGE_TEXT_OUTPUT_TOKENS, ((OUTPUT, "text_tokens"),)),
+    (semconv.USAGE_IMAGE_OUTPUT_TOKENS, ((OUTPUT, "image_tokens"),)),
+    (semconv.USAGE_AUDIO_OUTPUT_TOKENS, ((OUTPUT, "audio_tokens"),)),
 )
 
 
@@ -85,13 +81,14 @@ def output_type(wanted: Any) -> str | None:
 
 def response(answer: Any) -> dict[str, Any]:
     """Identity, finish reasons and usage of a chat or text completion."""
+    told = fields(answer)
     return {
-        semconv.RESPONSE_ID: text(field(answer, "id")),
-        semconv.RESPONSE_MODEL: text(field(answer, "model")),
-        semconv.RESPONSE_FINISH_REASONS: [finish_reason(field(choice, "finish_reason")) for choice in items(field(answer, "choices"))] or None,
-        semconv.OPENAI_RESPONSE_SERVICE_TIER: text(field(answer, "service_tier")),
-        semconv.OPENAI_RESPONSE_SYSTEM_FINGERPRINT: text(field(answer, "system_fingerprint")),
-        **usage(field(answer, "usage")),
+        semconv.RESPONSE_ID: text(told.get("id")),
+        semconv.RESPONSE_MODEL: text(told.get("model")),
+        semconv.RESPONSE_FINISH_REASONS: [finish_reason(field(choice, "finish_reason")) for choice in items(told.get("choices"))] or None,
+        semconv.OPENAI_RESPONSE_SERVICE_TIER: text(told.get("service_tier")),
+        semconv.OPENAI_RESPONSE_SYSTEM_FINGERPRINT: text(told.get("system_fingerprint")),
+        **usage(told.get("usage")),
     }
 
 
@@ -112,13 +109,22 @@ def finish_reason(reason: Any) -> str:
 
 def usage(counts: Any) -> dict[str, Any]:
     """Token counts by kind; what the provider doesn't say is absent."""
-    told = {attribute: _first(counts, places) for attribute, places in USAGE}
-    return told | {attribute: _first(counts, places) or None for attribute, places in MODALITIES}
+    total = fields(counts)
+    held = (
+        total,
+        fields(total.get("prompt_tokens_details") or total.get("input_tokens_details")),
+        fields(total.get("completion_tokens_details") or total.get("output_tokens_details")),
+    )
+    told = {attribute: _first(held, places) for attribute, places in USAGE}
+    return told | {attribute: _first(held, places) or None for attribute, places in MODALITIES}
 
 
-def _first(counts: Any, places: tuple[tuple[str, ...], ...]) -> int | None:
-    found = (whole(at(counts, *place)) for place in places)
-    return next((count for count in found if count is not None), None)
+def _first(held: tuple[Mapping[str, Any], ...], places: tuple[tuple[int, str], ...]) -> int | None:
+    for place, name in places:
+        count = whole(held[place].get(name))
+        if count is not None:
+            return count
+    return None
 
 
 # ------------------------------------------------------------------------------------------------ content

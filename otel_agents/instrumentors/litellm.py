@@ -15,7 +15,7 @@ from otel_agents import semconv
 from otel_agents.instrumentors import chat_completions, providers, responses
 from otel_agents.instrumentors.chat_chunks import ChatChunks
 from otel_agents.instrumentors.patching import Patches
-from otel_agents.instrumentors.reading import at, decimal, field, items, text, whole
+from otel_agents.instrumentors.reading import at, attribute, decimal, field, items, text, whole
 from otel_agents.telemetry.calls import Call, Plan, Reading, inference
 
 # model names without a provider in front, where litellm's own table of models doesn't know them
@@ -71,7 +71,7 @@ def deployment(router: Any, model: Any) -> Values:
 
 def cost(answer: Any) -> dict[str, Any]:
     """What litellm says an answer cost, in US dollars; 0 is its word for a model it has no price of."""
-    amount = decimal(at(answer, "_hidden_params", "response_cost")) or decimal(at(answer, "usage", "cost"))
+    amount = decimal(field(attribute(answer, "_hidden_params"), "response_cost")) or decimal(at(answer, "usage", "cost"))
     return {semconv.OA_COST: amount or None}
 
 
@@ -108,7 +108,7 @@ class Chunks(ChatChunks):
         super().add(chunk)
 
     def response(self) -> dict[str, Any]:
-        folded, kept = super().response(), at(self._last, "_hidden_params", "usage")
+        folded, kept = super().response(), field(attribute(self._last, "_hidden_params"), "usage")
         return {**folded, "usage": folded["usage"] or (kept if whole(field(kept, "total_tokens")) else None)}
 
 
@@ -187,7 +187,7 @@ ROUTED = (
 EXCLUDED = (
     ("litellm.google_genai.main:*", "Gemini's own shapes: they come with the instrumentor of google-genai"),
     ("litellm.main:(a|)(moderation|transcription|speech|image_generation)", "the conventions name no operation for them"),
-    ("litellm.(images|videos|rerank_api|decisions|systemone).*:*", "the conventions name no operation for them"),
+    ("litellm.(images|videos|rerank_api|decisions|systemone|extraction).*:*", "the conventions name no operation for them"),
     ("litellm.responses.main:*(delete_responses|list_input_items|cancel_responses)", "nothing is generated"),
     ("litellm.responses.main:_aresponses_websocket", "a socket of many responses, whose events only the program reads"),
     ("litellm.(search|vector_stores|rag).*:*", "retrieval at the provider: an instrumentor of its own"),

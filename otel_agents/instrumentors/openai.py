@@ -13,7 +13,7 @@ from otel_agents import semconv
 from otel_agents.instrumentors import chat_completions, providers, responses
 from otel_agents.instrumentors.chat_chunks import ChatChunks
 from otel_agents.instrumentors.patching import Patches
-from otel_agents.instrumentors.reading import field, parsed, whole
+from otel_agents.instrumentors.reading import attribute, field, parsed, whole
 from otel_agents.telemetry.calls import Call, Reading, inference
 
 # what came back, by the class that came back (or one it derives from)
@@ -36,7 +36,7 @@ def shape(call: Call, result: Any) -> str:
 
 def body(answer: Any) -> Any:
     """The answer itself, or what stands in a raw one."""
-    return parsed(field(answer, "content")) if type(answer).__name__ == "LegacyAPIResponse" else answer
+    return parsed(attribute(answer, "content")) if type(answer).__name__ == "LegacyAPIResponse" else answer
 
 
 # ------------------------------------------------------------------------------------------------ where it goes
@@ -45,7 +45,7 @@ def body(answer: Any) -> Any:
 def base_url(call: Call) -> str:
     """The URL of the client behind a resource; the transport's own class, never asked which."""
     client = field(call.instance, "_client")
-    url = field(client, "base_url") or field(client, "_base_url")
+    url = attribute(client, "base_url") or field(client, "_base_url")
     return str(url) if url else ""
 
 

@@ -22,10 +22,18 @@ def field(value: Any, name: str) -> Any:
     """One field of a plain dict or of a library's object; None where there is none, and of every other value."""
     if type(value) is dict:
         return value.get(name)
-    kind = type(value)
-    if _is_of_a_library(kind):
-        return getattr(value, name, None)
-    return stored(value, name) if any(_is_of_a_library(ancestor) for ancestor in mro(kind)) else None
+    if not _is_of_a_library(type(value)):
+        return _inherited(value, name)
+    held = vars(value)
+    if name in held:
+        return held[name]
+    extra = getattr(value, "__pydantic_extra__", None)  # asking a model for a field it lacks costs 20 µs
+    return extra.get(name) if type(extra) is dict else None
+
+
+def attribute(value: Any, name: str) -> Any:
+    """An attribute that a library's object computes; of a class that the program derived, only what the object holds."""
+    return getattr(value, name, None) if _is_of_a_library(type(value)) else _inherited(value, name)
 
 
 def fields(value: Any) -> Mapping[str, Any]:
@@ -88,3 +96,7 @@ def parsed(value: Any) -> Any:
 
 def _is_of_a_library(kind: type) -> bool:
     return module_of(kind).partition(".")[0] in LIBRARIES
+
+
+def _inherited(value: Any, name: str) -> Any:
+    return stored(value, name) if any(_is_of_a_library(ancestor) for ancestor in mro(type(value))) else None

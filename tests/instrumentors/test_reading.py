@@ -13,7 +13,7 @@ from openai.types.responses import Response
 
 from otel_agents.instrumentors import chat_completions, providers, responses
 from otel_agents.instrumentors.chat_chunks import ChatChunks
-from otel_agents.instrumentors.reading import field, items, texts
+from otel_agents.instrumentors.reading import attribute, field, items, texts
 
 
 def told(values: dict[str, object]) -> dict[str, object]:
@@ -322,6 +322,6 @@ class Clever(ChatCompletion):
 def test_foreign_values_are_not_read() -> None:
     assert field(object(), "__class__") is None
     clever = Clever.model_validate(model_server.chat().body)
-    assert (field(clever, "id"), field(clever, "model_name")) == ("chatcmpl-1", None)
+    assert (field(clever, "id"), field(clever, "model_name"), attribute(clever, "model_name")) == ("chatcmpl-1", None, None)
     assert list(items({"a": 1})) == []
     assert texts(["a", 1, "b"]) == ["a", "b"]
