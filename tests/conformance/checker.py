@@ -46,9 +46,10 @@ class Coverage:
 
 @dataclass
 class Checked:
-    """One check: `findings`, a line each, and what was covered. own: names of attributes that are the program's."""
+    """One check: `findings`, a line each, and what was covered. own: names of attributes that are the program's; old_names: metrics as before 2026-10, too."""
 
     own: frozenset[str] = frozenset()
+    old_names: bool = False
     findings: list[str] = field(default_factory=list)
     coverage: Coverage = field(default_factory=Coverage)
 
@@ -64,8 +65,10 @@ def check(telemetry: Telemetry, own: frozenset[str] = frozenset()) -> Checked:
     by_id = {span["span_id"]: span for span in spans}
     for record in telemetry.logs:
         check_event(checked, record, by_id) if record["event_name"] and record["scope"].get("name") == "otel_agents" else check_log(checked, record)
-    for line in telemetry.lines("metrics"):
-        check_metrics(checked, orjson.loads(line))
+    metrics = [orjson.loads(line) for line in telemetry.lines("metrics")]
+    checked.old_names = OLD_TOKENS in str(metrics)
+    for line in metrics:
+        check_metrics(checked, line)
     return checked
 
 
@@ -294,6 +297,10 @@ def check_log(checked: Checked, record: Json) -> None:
 # ------------------------------------------------------------------------------------------------ metrics
 
 INSTRUMENTS = {("sum", True): "counter", ("sum", False): "updowncounter", ("histogram", False): "histogram", ("gauge", False): "gauge"}
+OLD_TOKENS = "gen_ai.client.token.usage"  # comes only with the switch
+NO_INFERENCE = "gen_ai.client.operation.duration"  # of the other client operations, unless the older names are wanted
+INFERENCES = frozenset(registry.SOURCE["spans"]["gen_ai.client.inference"]["operations"])
+INTERNAL = frozenset({"execute_tool", "invoke_workflow", "plan"})
 ON_CALLS = ("duration", "usage.")  # where the issue adds gen_ai.agent.name
 
 
@@ -345,6 +352,9 @@ def point_problems(checked: Checked, name: str, row: Json, point: Json) -> Itera
         yield from (problem for problem in attribute_problems(attribute, value, True) if value != "_other")
     if "explicitBounds" in point and "buckets" in row and [float(one) for one in point["explicitBounds"]] != [float(one) for one in row["buckets"]]:
         yield f"its buckets are {point['explicitBounds']}"
+    misplaced = INTERNAL | (frozenset() if checked.old_names else INFERENCES)
+    if name == NO_INFERENCE and given.get("gen_ai.operation.name") in misplaced:
+        yield f"is not for {given['gen_ai.operation.name']}"
     yield from number_problems(row, point)
 
 

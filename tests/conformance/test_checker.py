@@ -164,6 +164,7 @@ def test_a_broken_event_is_found(recorded: Telemetry, broken: Callable[[Json], N
 DURATION, TOKENS = "gen_ai.client.inference.duration", "gen_ai.client.inference.usage.input_tokens"
 METRICS: tuple[tuple[str, Callable[[Json, Json], Any], str], ...] = (
     (DURATION, lambda metric, point: metric.update(name="gen_ai.client.latency"), "is not known"),
+    (DURATION, lambda metric, point: metric.update(name="gen_ai.client.operation.duration"), "is not for chat"),
     (DURATION, lambda metric, point: metric.update(unit="ms"), "is a histogram in 'ms', not a histogram in 's'"),
     (DURATION, lambda metric, point: point.update(explicitBounds=[1, 2]), "its buckets are [1, 2]"),
     (DURATION, lambda metric, point: point.update(startTimeUnixNano=point["timeUnixNano"]), "starts when it is read"),
