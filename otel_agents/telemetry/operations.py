@@ -236,7 +236,7 @@ def _place(operation: Operation, context: Context, unsampled: Span | None) -> No
         if operation.session:
             operation.fields.update(operation.session)
         operation.start_span(context)
-    quiet = unsampled is not None and not operation.kind.is_agent
+    quiet = unsampled is not None and not (operation.kind.is_agent or operation.kind.is_model)  # these two are still asked for: what counts goes to them
     operation.context = context if quiet else Context({**context, SPAN: operation.span, OPERATION: operation})
     if operation.kind.is_agent:
         _start_run(operation)
