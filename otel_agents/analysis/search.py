@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from otel_agents.analysis.folder import Folder, Segment
@@ -50,9 +52,14 @@ class Search:
     is_alive: IsAlive = lambda segment: False
     spans: defaultdict[str, list[Span]] = field(default_factory=lambda: defaultdict(list))
     runs: defaultdict[str, list[Log]] = field(default_factory=lambda: defaultdict(list))
+    built: dict[str, tuple[int, Found]] = field(default_factory=dict)
 
     def newest(self, wanted: Wanted, limit: int | None = None) -> list[Found]:
         """The traces that are wanted, the newest first."""
+        with uncollected():
+            return self.found(wanted, limit)
+
+    def found(self, wanted: Wanted, limit: int | None) -> list[Found]:
         for run in self.folder.logs(RUN_EVENTS):
             self.runs[run.trace_id].append(run)
         unread = self.read_newest(wanted, limit)
@@ -83,16 +90,25 @@ class Search:
 
     def accepted(self, wanted: Wanted, after: int = 0) -> list[Found]:
         """What is wanted of all that was read, the newest first; only what began behind `after`."""
-        traces = (self.trace(trace_id) for trace_id in dict.fromkeys((*self.spans, *self.runs)))
-        found = (Found(trace, summary(trace)) for trace in traces if trace is not None and trace.start > after)
-        return sorted((one for one in found if wanted.accepts(one.summary)), key=lambda one: one.summary.start, reverse=True)
+        found = (self.known(trace_id) for trace_id in dict.fromkeys((*self.spans, *self.runs)))
+        fitting = [one for one in found if one is not None and one.summary.start > after and wanted.accepts(one.summary)]
+        return sorted(fitting, key=lambda one: one.summary.start, reverse=True)
+
+    def known(self, trace_id: str) -> Found | None:
+        """The trace and its summary, built anew only when more of it was read."""
+        count, found = self.built.get(trace_id, (0, None))
+        parts = len(self.spans.get(trace_id, ())) + len(self.runs.get(trace_id, ()))
+        if count != parts and (trace := self.trace(trace_id)) is not None:
+            found = Found(trace, summary(trace))
+            self.built[trace_id] = parts, found
+        return found
 
     def trace(self, trace_id: str) -> Trace | None:
         return build(self.spans.get(trace_id, ()), self.runs.get(trace_id, ()), self.is_alive)
 
     def complete(self, trace_ids: set[str], unread: Iterable[Segment], start: int) -> bool:
         """Read what older segments hold of these traces: written after the earliest began, or before, when a parent is missing."""
-        has_gaps = any(not node.was_recorded for trace_id in trace_ids if (trace := self.trace(trace_id)) for node in trace.nodes())
+        has_gaps = any(not node.was_recorded for trace_id in trace_ids if (found := self.known(trace_id)) for node in found.trace.nodes())
         older = [segment for segment in unread if has_gaps or segment.modified >= start] if trace_ids else []
         for segment in older:
             self.read(segment, trace_ids)
@@ -109,6 +125,18 @@ class Search:
             if log.trace_id.startswith(prefix) and log.event.startswith("otel_agents.run."):
                 self.runs[log.trace_id].append(log)
         return list(dict.fromkeys((*self.spans, *self.runs)))
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the garbage collector: millions of small objects are made here and all of them are kept, and it would walk them again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def earliest(found: Iterable[Found]) -> int:

@@ -31,6 +31,8 @@ class Totals:
     unpriced: int = 0
 
     def __add__(self, other: Totals) -> Totals:
+        if self is NOTHING or other is NOTHING:
+            return other if self is NOTHING else self
         tokens = {kind: self.tokens.get(kind, 0) + other.tokens.get(kind, 0) for kind in USAGE if kind in self.tokens or kind in other.tokens}
         costs = [cost for cost in (self.cost, other.cost) if cost is not None]
         return Totals(tokens, sum(costs) if costs else None, self.unpriced + other.unpriced)
@@ -96,14 +98,16 @@ class Trace:
         known: dict[str, Totals] = {}
         for node in reversed(self.nodes()):
             own, below = totals_of(node.span), sum((known[child.span.span_id] for child in node.children), NOTHING)
-            counts_itself = node.operation in INFERENCE and own != NOTHING
-            known[node.span.span_id] = own if counts_itself or below == NOTHING else below
+            counts_itself = own is not NOTHING and node.operation in INFERENCE
+            known[node.span.span_id] = own if counts_itself or below is NOTHING else below
         return known
 
 
 def totals_of(span: Span) -> Totals:
     found = {kind: tokens for kind, name in USAGE.items() if isinstance(tokens := span.attributes.get(name), int)}
     cost = span.attributes.get(names.OA_COST)
+    if not found and cost is None:
+        return NOTHING
     price = float(cost) if isinstance(cost, int | float) else None
     return Totals(found, price, int(bool(found) and price is None and span.attributes.get(names.OPERATION_NAME) in INFERENCE))
 
@@ -158,8 +162,15 @@ def attached(nodes: dict[str, Node], is_alive: IsAlive) -> list[Node]:
     for node in list(nodes.values()):
         parent = nodes.get(node.span.parent_id) or absent_parent(node.span, nodes, roots, is_alive)
         (parent.children if parent is not None else roots).append(node)
-    cut_circles(nodes, roots)
+    if any(has_odd_start(node, nodes) for node in nodes.values()):
+        cut_circles(nodes, roots)
     return sorted(roots, key=lambda node: node.span.start)
+
+
+def has_odd_start(node: Node, nodes: Mapping[str, Node]) -> bool:
+    """Whether it began no later than its parent: clocks differ, but a circle must have one such."""
+    parent = nodes.get(node.span.parent_id)
+    return parent is not None and parent.span.start >= node.span.start
 
 
 def cut_circles(nodes: Mapping[str, Node], roots: list[Node]) -> None:
