@@ -16,11 +16,12 @@ import pytest
 from otlp_server import OK, Receiver, Reply, closed_port, http_receiver
 
 PROGRAM = Path(__file__).with_name("program.py")
+THREADS_FORK = "ignore:This process:DeprecationWarning"  # the program forks beside its own threads, which is the point
 
 
 def start(folder: Path, url: str | None, **options: Any) -> subprocess.Popen[str]:
     given = json.dumps({"folder": str(folder), "url": url, **options})
-    return subprocess.Popen([sys.executable, "-W", "error", str(PROGRAM), given], stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen([sys.executable, "-W", "error", "-W", THREADS_FORK, str(PROGRAM), given], stdout=subprocess.PIPE, text=True)
 
 
 def run(folder: Path, url: str | None, **options: Any) -> dict[str, Any]:
