@@ -39,6 +39,13 @@ def seconds(text: str) -> int:
     return int(found[1]) * UNITS[found[2]]
 
 
+def count(text: str) -> int:
+    """A whole number from 1 up."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no count; write a whole number from 1 up")
+    return int(text)
+
+
 def moment(text: str) -> int:
     """A point in time, given as an age or as an ISO time, in nanoseconds since the epoch."""
     if re.fullmatch(r"\d+\w", text.strip()):

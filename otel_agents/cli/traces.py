@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     reading.add_journal(parser)
     reading.add_filters(parser)
     parser.add_argument("--errors", action="store_true", help="only traces in which something failed or died")
-    parser.add_argument("--limit", type=int, metavar="N", help=f"at most so many (default: {SHOWN}; with --json all)")
+    parser.add_argument("--limit", type=reading.count, metavar="N", help=f"at most so many (default: {SHOWN}; with --json all)")
 
 
 def run(options: argparse.Namespace) -> int:

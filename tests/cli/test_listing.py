@@ -111,7 +111,7 @@ def test_lines_that_are_no_telemetry_are_counted(command: Command, written: Writ
     assert "2 lines, torn or not OTLP/JSON" in result.err
 
 
-@pytest.mark.parametrize("words", [("--since", "yesterday"), ("--limit", "many"), ("--colour",)])
+@pytest.mark.parametrize("words", [("--since", "yesterday"), ("--limit", "many"), ("--limit", "0"), ("--colour",)])
 def test_wrong_use(command: Command, words: tuple[str, ...]) -> None:
     result = command("traces", *words)
     assert result.status == 2
