@@ -6,7 +6,7 @@
     def researcher(question: str) -> str: ...
 """
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # type checkers take it as true; `typing` itself takes longer to import than all of this
 
 if TYPE_CHECKING:
     from otel_agents.correlation import session
@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Load a verb when it is first used (PEP 562)."""
     if name not in _HOME:
         raise AttributeError(f"module 'otel_agents' has no attribute {name!r}; it has {', '.join(sorted(_HOME))}")

@@ -25,12 +25,37 @@ def _begin() -> None:
     """Settings are read with the first item; which libraries to leave alone must be known before."""
     from otel_agents import sdk
 
-    wanted, left = _named("OTEL_AGENTS_INSTRUMENT"), _named("OTEL_AGENTS_DISABLE")
+    wanted, left = _chosen()
     try:
         sdk.begin({}, wanted or None, left)
     except ValueError as problem:
         logging.getLogger("otel_agents").warning("otel-agents: %s", problem)
-        sdk.begin({})
+        sdk.begin({}, _usable(wanted) or None, _known(left))
+
+
+def _chosen() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The libraries named to be observed, and those to be left alone; the settings are only read this early where a file may say so."""
+    from otel_agents.sources import nearby_file
+
+    if nearby_file() is None and not os.environ.get("OTEL_AGENTS_CONFIG_FILE"):
+        return _named("OTEL_AGENTS_INSTRUMENT"), _named("OTEL_AGENTS_DISABLE")
+    from otel_agents.settings import load_forgiving
+
+    settings, _ = load_forgiving()  # what is wrong is said with the first item
+    return settings.instrument or (), settings.disable
+
+
+def _known(names: tuple[str, ...]) -> tuple[str, ...]:
+    from otel_agents.instrumentors.registry import LIBRARIES
+
+    return tuple(name for name in names if name in LIBRARIES)
+
+
+def _usable(names: tuple[str, ...]) -> tuple[str, ...]:
+    from otel_agents.instrumentors.registry import installed_version, named
+
+    versions = {name: installed_version(name) for name in _known(names)}
+    return tuple(name for name, version in versions.items() if version and named(name).supports(version))
 
 
 def _named(variable: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.context import _SUPPRESS_HTTP_INSTRUMENTATION_KEY as SUPPRESSED_HTTP
@@ -50,6 +50,7 @@ class Pipeline:
         self.own: dict[str, Any] = {}
         self.forked = False
         self.finished = False
+        self._promised = False
         self._open()
 
     # ---------------------------------------------------------------------------------------- building
@@ -112,6 +113,7 @@ class Pipeline:
                 self.join(signal, HOMES[signal].current())
         self._serve()
         os.register_at_fork(before=self._before_fork, after_in_parent=self._after_fork_in_parent, after_in_child=self._after_fork_in_child)
+        at_the_end_of_a_worker(self._last_words)
 
     def _own_provider(self, signal: str, resource: Resource) -> Any:
         if signal == "traces":
@@ -264,6 +266,7 @@ class Pipeline:
             self.began, self.lines = time.time_ns(), Lines(self.redact)
             engine.failures = {}
             self._renew(inherited)
+            self._promise_last_words()
 
     def _renew(self, journal: Journal) -> None:
         """Counts from zero, in a provider that has no inherited locks."""
@@ -279,11 +282,15 @@ class Pipeline:
             processor.born = self.began
             processor._lines = self.lines
         self._serve()
-        _at_the_end_of_a_worker(self._last_words)
 
     def _resource_of_child(self) -> Resource:
         resource = getattr(self.providers["traces"], "resource", None)
         return (resource if isinstance(resource, Resource) else self._resource()).merge(Resource({names.SERVICE_INSTANCE_ID: self.instance}))
+
+    def _promise_last_words(self) -> None:
+        if not self._promised:  # grandchildren inherit the promise
+            self._promised = True
+            at_the_end_of_forked_workers(self, self._last_words)
 
     def _last_words(self) -> None:
         """A worker of multiprocessing ends without atexit: write its counts; its exit never waits for a network."""
@@ -296,12 +303,21 @@ def inherited_processors(provider: Any) -> Iterator[JournalSpans]:
     return (one for one in held if isinstance(one, JournalSpans))
 
 
-def _at_the_end_of_a_worker(act: Any) -> None:
-    """Run `act` when a child of multiprocessing ends: its registry of finalizers is emptied after the fork, so it is filled at the child's first look."""
+def at_the_end_of_a_worker(act: Callable[[], None]) -> None:
+    """Run `act` when this process ends, where it is a child of multiprocessing: that ends without atexit."""
+    if "multiprocessing.process" in sys.modules:
+        from multiprocessing import process, util
+
+        if process.parent_process() is not None:
+            util.Finalize(None, act, exitpriority=0)
+
+
+def at_the_end_of_forked_workers(owner: object, act: Callable[[], None]) -> None:
+    """The same for a fork: multiprocessing empties its list of finalizers after it, and looks then at what is registered here."""
     if "multiprocessing.util" in sys.modules:
         from multiprocessing import util
 
-        util.register_after_fork(act.__self__, lambda _: util.Finalize(None, act, exitpriority=0))
+        util.register_after_fork(owner, lambda _: util.Finalize(None, act, exitpriority=0))
 
 
 def preferences(settings: Settings) -> dict[str, Any]:

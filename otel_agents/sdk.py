@@ -47,9 +47,9 @@ def begin(settings: dict[str, Any], instrument: Any = None, disable: Any = ()) -
     with process.lock:
         if process.started:
             return
+        install(instrument, disable)
         process.started, process.asked = True, settings
         engine.switch_on(prepare)
-    install(instrument, disable)
     _hook()
 
 

@@ -1,0 +1,297 @@
+"""One variable switches a program on, however Python starts it; without the variable nothing is there. Every case is a process of its own, in an installed environment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+import pytest
+from processes import Done, environment, ran, run, written
+
+ROOT = Path(__file__).parent.parent
+OURS = "otel-agents"
+
+STEP = """
+    import otel_agents as oa
+    with oa.step("{0}"):
+        pass
+"""
+
+
+def installed(folder: Path, wheel: Path, *options: str) -> None:
+    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", *options, str(wheel)], check=True, capture_output=True, cwd=folder)
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel as it would be published."""
+    folder = tmp_path_factory.mktemp("wheel")
+    words = ["pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", str(folder), str(ROOT)]
+    subprocess.run([sys.executable, "-m", *words], check=True, capture_output=True)
+    return next(folder.glob("*.whl"))
+
+
+@pytest.fixture(scope="session")
+def dependencies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What this environment has, without us and without start-up files."""
+    folder = tmp_path_factory.mktemp("dependencies")
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if "otel_agents" not in entry.name and entry.suffix != ".pth" and entry.stem not in ("sitecustomize", "__pycache__"):
+            (folder / entry.name).symlink_to(entry)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def python(tmp_path_factory: pytest.TempPathFactory, wheel: Path, dependencies: Path) -> Path:
+    """The interpreter of a fresh environment with our wheel; what we depend on is this environment's."""
+    folder = tmp_path_factory.mktemp("fresh")
+    venv.create(folder, symlinks=True)
+    site = Path(sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)}))
+    (site / "dependencies.pth").write_text(f"{dependencies}\n")
+    interpreter = folder / "bin" / "python"
+    installed(folder, wheel, "--prefix", str(folder), "--ignore-installed")
+    return interpreter
+
+
+@pytest.fixture
+def start(python: Path, tmp_path: Path):  # type: ignore[no-untyped-def]
+    def started(*words: str | Path, **more: str | None) -> Done:
+        return run(*words, journal=tmp_path / "journal", python=python, cwd=tmp_path, **more)
+
+    return started
+
+
+# ------------------------------------------------------------------------------------------------ on
+
+
+def test_the_installed_package_is_the_wheels(python: Path, start) -> None:
+    done = start("-c", "import otel_agents; print(otel_agents.__file__)")
+    assert done.out.startswith(str(python.parent.parent))
+
+
+@pytest.mark.parametrize("words", [("program.py",), ("-m", "program"), ("-I", "program.py"), ("-m", "package"), (".",), ("-X", "dev", "-W", "error", "program.py")])
+def test_however_python_is_started(start, tmp_path: Path, words: tuple[str, ...]) -> None:
+    for name in ("program.py", "__main__.py", "package/__main__.py"):
+        (tmp_path / "package").mkdir(exist_ok=True)
+        written(tmp_path, STEP.format("here"), name)
+    done = start(*words)
+    assert (done.said, done.spans) == ((0, "", ""), ["step here"])
+
+
+def test_console_scripts(start, python: Path, tmp_path: Path) -> None:
+    script = written(tmp_path, f"#!{python}\nimport sys\nfrom program import main\nsys.exit(main())\n", "a-command")
+    script.chmod(0o755)
+    written(tmp_path, "import otel_agents as oa\n@oa.step\ndef main():\n    return 3\n")
+    done = subprocess.run([script], env=environment(tmp_path / "journal"), check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
+    assert start("-c", "").spans == ["step main"]
+
+
+CHILDREN = """
+    import multiprocessing, os, subprocess, sys
+    from concurrent.futures import ProcessPoolExecutor
+    import otel_agents as oa
+
+    @oa.step
+    def child(number):
+        return number + 1
+
+    if __name__ == "__main__":
+        how = sys.argv[1]
+        with oa.session("talk", user="ann", tenant="acme"), oa.agent("parent"):
+            if how == "subprocess":
+                subprocess.run([sys.executable, "-c", "import program; program.child(1)"], check=True)
+            elif how == "os.fork":
+                if not (pid := os.fork()):
+                    child(1)
+                    os._exit(0)
+                assert os.waitpid(pid, 0)[1] == 0
+            elif how.startswith("pool-"):
+                with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context(how[5:])) as pool:
+                    assert pool.submit(child, 1).result() == 2
+            else:
+                process = multiprocessing.get_context(how).Process(target=child, args=(1,))
+                process.start()
+                process.join()
+                assert process.exitcode == 0
+"""
+
+
+@pytest.mark.parametrize("how", ["spawn", "forkserver", "fork", "pool-spawn", "pool-forkserver", "pool-fork", "subprocess", "os.fork"])
+def test_children_are_observed_below_their_parent(start, tmp_path: Path, how: str) -> None:
+    written(tmp_path, CHILDREN)
+    done = start("-W", "error", "program.py", how)
+    assert (done.said, done.parents) == ((0, "", ""), {"invoke_agent parent": "", "step child": "invoke_agent parent"})
+    parent, child = done.telemetry.span("invoke_agent parent"), done.telemetry.span("step child")
+    session = {"gen_ai.conversation.id": "talk", "user.id": "ann", "tenant": "acme"}
+    assert session.items() <= parent["attributes"].items()
+    assert session.items() <= child["attributes"].items()
+    assert parent["resource"]["service.instance.id"] != child["resource"]["service.instance.id"]
+
+
+@pytest.mark.parametrize("how", ["spawn", "forkserver", "fork", "pool-spawn", "pool-fork", "subprocess"])
+def test_childrens_counts_arrive_from_zero(start, tmp_path: Path, how: str) -> None:
+    written(tmp_path, CHILDREN)
+    metrics = start("program.py", how).telemetry.metrics
+    assert [point["count"] for point in metrics["otel_agents.step.duration"]] == [1]
+
+
+def test_editable_installs(tmp_path: Path) -> None:
+    """This environment's own: `pip install -e .`, as README has it for the suite."""
+    done = ran(tmp_path, STEP.format("here"))
+    assert (done.said, done.spans) == ((0, "", ""), ["step here"])
+
+
+# ------------------------------------------------------------------------------------------------ layouts whose .pth files nobody reads
+
+
+@pytest.fixture(scope="session")
+def target(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
+    folder = tmp_path_factory.mktemp("target")
+    installed(folder, wheel, "--target", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bare(tmp_path_factory: pytest.TempPathFactory, dependencies: Path) -> Path:
+    """An environment with our dependencies and without us."""
+    folder = tmp_path_factory.mktemp("bare")
+    venv.create(folder, symlinks=True)
+    site = Path(sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)}))
+    (site / "dependencies.pth").write_text(f"{dependencies}\n")
+    return folder / "bin" / "python"
+
+
+def layered(bare: Path, tmp_path: Path, *folders: Path, code: str = STEP.format("here"), **more: str | None) -> Done:
+    """Of folders on PYTHONPATH no .pth file is read."""
+    return run(written(tmp_path, code), journal=tmp_path / "journal", python=bare, PYTHONPATH=os.pathsep.join(map(str, folders)), **more)
+
+
+def test_pip_target_with_pythonpath(bare: Path, target: Path, tmp_path: Path) -> None:
+    done = layered(bare, tmp_path, target, code="import otel_agents.telemetry.context as c, sys; print(c.engine.on, sys.modules['sitecustomize'].__file__)")
+    assert done.said == (0, f"True {target / 'sitecustomize.py'}\n", "")
+    assert layered(bare, tmp_path, target).spans == ["step here"]
+
+
+@pytest.mark.parametrize("ours_first", [True, False])
+@pytest.mark.parametrize("switch", ["true", None])
+def test_another_sitecustomize_is_run_too(bare: Path, target: Path, tmp_path: Path, ours_first: bool, switch: str | None) -> None:
+    """Ours runs the one that it hides. Where another hides ours, that one decides, as without us."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    written(theirs, "print('theirs', __name__, __file__)\n", "sitecustomize.py")
+    folders = (target, theirs) if ours_first else (theirs, target)
+    done = layered(bare, tmp_path, *folders, code="import sys; print('otel_agents' in sys.modules)", OTEL_AGENTS_ENABLED=switch)
+    assert done.out.splitlines() == [f"theirs sitecustomize {theirs / 'sitecustomize.py'}", str(bool(switch) and ours_first)]
+    assert (done.status, done.err) == (0, "")
+
+
+def test_a_broken_sitecustomize_behind_ours_is_reported_as_without_us(bare: Path, target: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    written(theirs, "raise RuntimeError('theirs')\n", "sitecustomize.py")
+    done = layered(bare, tmp_path, target, theirs, code="print('ran')")
+    assert (done.status, done.out) == (0, "ran\n")
+    assert "RuntimeError: theirs" in done.err
+
+
+# ------------------------------------------------------------------------------------------------ off
+
+MODULES = "import sys; print(sorted(name for name in sys.modules if name.startswith(('otel_agents', 'opentelemetry', 'pydantic', 'wrapt', 'orjson'))))"
+
+
+def test_without_the_variable_nothing_is_imported(start) -> None:
+    assert start("-c", MODULES, OTEL_AGENTS_ENABLED=None).out == "[]\n"
+    assert start("-c", MODULES, OTEL_AGENTS_ENABLED="").out == "[]\n"
+
+
+@pytest.mark.parametrize("off", ["0", "false", "False", "no", "off", " "])
+def test_off_imports_only_what_reads_the_variable(start, off: str) -> None:
+    assert start("-c", MODULES, OTEL_AGENTS_ENABLED=off).out == "['otel_agents', 'otel_agents.activate']\n"
+
+
+def test_off_costs_no_import_but_two_files_of_ours(start) -> None:
+    """Less than a millisecond, as a set of imports, which no busy machine can change."""
+    every = "import sys; print(*sorted(sys.modules))"
+    off, unset = (set(start("-c", every, OTEL_AGENTS_ENABLED=switch).out.split()) for switch in ("0", None))
+    assert off - unset == {"otel_agents", "otel_agents.activate"}
+
+
+def test_the_sdks_own_switch_wins(start, tmp_path: Path) -> None:
+    done = start(written(tmp_path, STEP.format("here")), OTEL_SDK_DISABLED="true")
+    assert (done.said, done.spans) == ((0, "", ""), [])
+    assert not (tmp_path / "journal").exists()
+
+
+def test_our_own_commands_are_left_out(start, python: Path, tmp_path: Path) -> None:
+    for words in (("-m", "otel_agents"), (python.parent / OURS,)):
+        done = start(*words, "config", "show", "--json")
+        assert (done.status, done.err) == (0, "")
+    assert not (tmp_path / "journal").exists()
+
+
+@pytest.mark.parametrize("words", [("-m", "pip", "--version"), ("-m", "pytest", "--version"), ("-c", ""), ("-m", "json.tool", "--help")])
+def test_pythons_that_record_nothing_leave_nothing(start, tmp_path: Path, words: tuple[str, ...]) -> None:
+    done = start(*words)
+    assert (done.status, done.err) == (0, "")
+    assert not (tmp_path / "journal").exists()
+
+
+def test_observing_begins_without_thread_file_or_network(start) -> None:
+    show = "import os, sys, threading; print(len(threading.enumerate()), sorted(os.listdir('/proc/self/fd')), 'socket' in sys.modules, 'opentelemetry.sdk' in sys.modules)"
+    assert start("-c", show).out == start("-c", show, OTEL_AGENTS_ENABLED=None).out
+
+
+# ------------------------------------------------------------------------------------------------ broken settings: one line, the program unharmed
+
+WORK = STEP.format("here") + "    print('done')\n    raise SystemExit(5)\n"
+
+
+def broken(start, tmp_path: Path, **more: str) -> Done:
+    done = start(written(tmp_path, WORK), **more)
+    assert (done.status, done.out) == (5, "done\n")
+    return done
+
+
+def the_line(done: Done) -> str:
+    lines = done.err.splitlines()
+    assert len(lines) == 1, done.err
+    return lines[0]
+
+
+def test_an_unreadable_file(start, tmp_path: Path) -> None:
+    (tmp_path / "otel-agents.yaml").write_text("content: [full\n")
+    done = broken(start, tmp_path)
+    assert "otel-agents.yaml" in the_line(done)
+    assert done.spans == ["step here"]
+
+
+def test_a_wrong_value(start, tmp_path: Path) -> None:
+    done = broken(start, tmp_path, OTEL_AGENTS_CONTENT="everything")
+    assert "OTEL_AGENTS_CONTENT='everything'" in the_line(done)
+    assert "full" in the_line(done)
+    assert done.spans == ["step here"]
+
+
+def test_an_unknown_library(start, tmp_path: Path) -> None:
+    done = broken(start, tmp_path, OTEL_AGENTS_INSTRUMENT="openia")
+    assert "'openia'" in the_line(done)
+    assert "openai" in the_line(done)
+    assert done.spans == ["step here"]
+
+
+def test_a_missing_library_asked_for_by_name(bare: Path, target: Path, tmp_path: Path) -> None:
+    done = layered(bare, tmp_path, target, code=WORK, OTEL_AGENTS_INSTRUMENT="openai", OTEL_AGENTS_DISABLE="litelm")
+    assert (done.status, done.out) == (5, "done\n")
+    assert "'litelm'" in the_line(done)
+
+
+def test_an_unwritable_journal_folder(start, tmp_path: Path) -> None:
+    (tmp_path / "a-file").touch()
+    done = broken(start, tmp_path, OTEL_AGENTS_JOURNAL_DIR=str(tmp_path / "a-file" / "journal"))
+    assert str(tmp_path / "a-file" / "journal") in the_line(done)
+    assert "OTEL_AGENTS_JOURNAL_DIR" in the_line(done)
