@@ -182,6 +182,7 @@ ROUTED = (
     ("litellm.router:Router.embedding", EMBEDDING),
     ("litellm.router:Router.aembedding", EMBEDDING),
 )
+ENDPOINTS = {"responses": RESPONSE, "aresponses": RESPONSE}
 
 # every other function that litellm's own decorator makes an API call, and why it isn't observed (held by tests/instrumentors/test_tables.py)
 EXCLUDED = (
@@ -199,26 +200,26 @@ EXCLUDED = (
 
 
 class Signature(NamedTuple):
-    """How one function is called: its positional parameters, and whether the model is a Router's name for deployments."""
+    """How a function is called: its parameters by position, from `first` on, and the Router that knows its model's name, if one does."""
 
     names: tuple[str, ...]
-    routed: bool
+    first: int = 0
+    router: Callable[[Call], Any] | None = None
 
     def values(self, call: Call) -> Values:
         """All arguments by name."""
-        first = 1 if self.routed else 0
-        given = {name: call.get(name, first + position) for position, name in enumerate(self.names)}
+        given = {name: call.get(name, self.first + position) for position, name in enumerate(self.names)}
         return {**call.kwargs, **given}
 
     def target(self, call: Call) -> Values:
         """The arguments that say where the call goes."""
         values = self.values(call)
-        return deployment(call.instance, values.get("model")) if self.routed else values
+        return deployment(self.router(call), values.get("model")) if self.router else values
 
 
-def signature(api: Api, *, routed: bool) -> Signature:
+def of_router(api: Api) -> Signature:
     """A Router's methods take the model first."""
-    return Signature(("model", *(name for name in api.names if name != "model")) if routed else api.names, routed)
+    return Signature(("model", *(name for name in api.names if name != "model")), 1, lambda call: call.instance)
 
 
 def reading(api: Api, called: Signature, streams: str) -> Reading:
@@ -241,14 +242,20 @@ def reading(api: Api, called: Signature, streams: str) -> Reading:
     )
 
 
-def plan(target: str, api: Api, *, routed: bool) -> Plan:
-    """How the function at `target` is observed; those whose names begin with an "a" are asynchronous."""
-    called = signature(api, routed=routed)
-    name = target.replace(":", ".").rpartition(".")[2]
+def plan(name: str, api: Api, called: Signature) -> Plan:
+    """How the function of this name is observed; those whose names begin with an "a" are asynchronous."""
     return inference(lambda call: provider_of(called.target(call)), reading(api, called, "async_stream" if name.startswith("a") else "stream"))
 
 
+def endpoint(making: Call) -> Plan | None:
+    """How a function is observed that a Router makes for itself when it is made."""
+    name, router = making.get("call_type", 2, ""), making.instance
+    return plan(name, ENDPOINTS[name], Signature((), router=lambda call: router)) if name in ENDPOINTS else None
+
+
 def hook(patches: Patches) -> None:
-    for table, routed in ((FUNCTIONS, False), (ROUTED, True)):
-        for target, api in table:
-            patches.wrap(target, plan(target, api, routed=routed))
+    for target, api in FUNCTIONS:
+        patches.wrap(target, plan(target.partition(":")[2], api, Signature(api.names)))
+    for target, api in ROUTED:
+        patches.wrap(target, plan(target.partition(":Router.")[2], api, of_router(api)))
+    patches.wrap_made("litellm.router:Router.factory_function", endpoint)

@@ -12,9 +12,12 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from otel_agents.telemetry.guard import guard
+
+if TYPE_CHECKING:
+    from otel_agents.telemetry.calls import Call, Plan
 
 logger = logging.getLogger("otel_agents")
 
@@ -98,11 +101,15 @@ class Patches:
         self._ledger: list[Patch] = []
         self._moved: dict[int, Patch] = {}
 
-    def wrap(self, target: str, plan: Any) -> None:
+    def wrap(self, target: str, plan: Plan) -> None:
         """Observe the function at `module:attribute` or `module:Class.method` as `plan` says, as soon as its module is imported."""
         from otel_agents.telemetry.calls import around
 
         self.replace(target, lambda function: around(function, plan))
+
+    def wrap_made(self, target: str, plan: Callable[[Call], Plan | None]) -> None:
+        """Observe the functions that the function at `target` makes, where `plan` has one for the call that made it."""
+        self.replace(target, lambda make: _making(make, plan))
 
     def end_with(self, target: str, attribute: str) -> None:
         """Let the function at `target`, a method that closes, also end the stream that its instance holds under `attribute`."""
@@ -181,6 +188,20 @@ def _raw(owner: Any, name: str) -> Any:
     """The attribute as it is stored, so that a static or class method is seen as one."""
     homes = owner.__mro__ if isinstance(owner, type) else (owner,)
     return next((vars(home)[name] for home in homes if name in getattr(home, "__dict__", ())), ABSENT)
+
+
+def _making(make: Any, plan: Callable[[Call], Plan | None]) -> Any:
+    from otel_agents.telemetry.calls import Call, around
+
+    @functools.wraps(make)
+    def making(*args: Any, **kwargs: Any) -> Any:
+        made = make(*args, **kwargs)
+        with guard("patch what was made"):
+            chosen = plan(Call(args, kwargs))
+            return made if chosen is None else around(made, chosen)
+        return made
+
+    return making
 
 
 def _closing(close: Any, attribute: str) -> Any:

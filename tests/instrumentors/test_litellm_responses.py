@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import litellm
 import pytest
 from conftest import Observed
-from model_server import ModelServer, response
+from model_server import ModelServer, error, response
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning:pydantic"),
@@ -63,3 +63,14 @@ async def test_an_async_stream(observed: Observed, server: ModelServer) -> None:
     assert [event async for event in stream]
     told = observed.only()["attributes"]
     assert {name: told[name] for name in TOLD} == TOLD
+
+
+async def test_a_router_that_retries_is_one_call(observed: Observed, server: ModelServer) -> None:
+    where = {"model": "openai/gpt-5-mini", "api_base": server.url, "api_key": "k", "max_retries": 0}
+    router = litellm.Router(model_list=[{"model_name": "wise", "litellm_params": where}], num_retries=1, retry_after=0, disable_cooldowns=True)
+    server.will(error(500))
+    await router.aresponses(model="wise", input="hello?")
+    router.discard()
+    assert len(server.requests) == 2
+    told = observed.only()["attributes"]
+    assert {name: told[name] for name in TOLD} == TOLD | {"gen_ai.request.model": "wise"}
