@@ -37,7 +37,7 @@ def without_assignments(text: str) -> str:
 
 def kind_of(name: str, value: str) -> str:
     """The kind of credential that a value under this key is; empty if it is none."""
-    claim = claim_of(name)
+    claim = claim_of(name[-2 * LONGEST_NAME :])
     return claim.kind if claim and claim.quoted(value) else ""
 
 
@@ -75,8 +75,8 @@ def judged(text: str, found: re.Match[str]) -> Span | None:
         return None
     if found.lastgroup != "bare":
         return Span(start, end, claim.kind) if claim.quoted(text[start:end]) else None
-    if claim.kind in WHOLE_LINE:
-        end = LINE.match(text, start).end()  # type: ignore[union-attr]  # a bare value has one such character at least
+    if claim.kind in WHOLE_LINE and (line := LINE.match(text, start)):
+        end = line.end()
     value = text[start:end].rstrip(")]}.,;")
     if ":" in found["way"] and value.isalpha() and not LINE_END.match(text, start + len(value)):
         return None  # "secret: optional, may be left out"
@@ -128,7 +128,7 @@ def is_opaque(value: str) -> bool:
         return False
     if DIGIT.search(value):
         return any(map(str.isalpha, value)) or len(value) >= 20
-    return value.isalpha() and len(value) >= (14 if value.islower() else 24)
+    return len(value) >= 12 and (bool(SYMBOL.search(value)) or (value.isalpha() and len(value) >= (14 if value.islower() else 24)))
 
 
 def is_opaque_word(value: str) -> bool:
@@ -137,7 +137,7 @@ def is_opaque_word(value: str) -> bool:
 
 def is_scheme(value: str) -> bool:
     """An HTTP authentication scheme and what follows it, or an opaque piece alone."""
-    scheme, *rest = value.split(maxsplit=2)
+    scheme, *rest = value.split(maxsplit=2) or [""]
     if not rest:
         return is_opaque(value) and not value.isalpha()
     return scheme.lower() in SCHEMES and is_said(rest[0].strip("`,;.")) and rest[0][0] not in "{<$"
@@ -178,7 +178,7 @@ BARE = r"(?P<bare>(?:[^\s\"'`<>&;,\\]|[&;,](?!\s?[\w.%-]{1,40}+=)(?!\s|\Z)|\\(?!
 VALUE = rf"(?:secret(?:str|bytes)\(|[bfru]{{1,2}}(?=[\"']))?(?:{QUOTED}|{BARE})"
 ASSIGNED = re.compile(rf"{ANCHOR}(?P<way>{WAYS}){VALUE}")  # of lowered text
 FLAGGED = re.compile(rf"{ANCHOR}(?P<way>{WAYS}|[ \t]{{1,4}}+){VALUE}")
-REVERSED_NAME = re.compile(r"[\w.-]*")
+REVERSED_NAME = re.compile(r"(?: (?=(?:ipa|ssecca|terces|etavirp)\b))?[\w.-]*", re.IGNORECASE)  # also the "api " of "api key"
 
 NOT_SAID = re.compile(
     r"[x*.#•_-]{3,}|[\w-]{0,16}(?:\.{3,}|…|[*•]{3,}).{0,8}|<.{0,80}>|\{.{0,200}\}|\[redacted:.*|\[.{0,200}\]|\$\w{1,80}|\$[({].{0,100}|%\w{1,60}%|%s|%\(\w{1,60}\)s"
@@ -188,7 +188,7 @@ NOT_SAID = re.compile(
     r"|(?:https?|file|s3|gs)://.{0,2000}|(?:~|\.{1,2})?/[\w./~-]{0,400}|-{2,}.{0,80}|\s*",
     re.IGNORECASE | re.DOTALL,
 )
-NAME_OF_ONE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[a-z0-9]+(?:[_-][a-z0-9]+){0,6}[_-](?:password|passwd|pwd|token|secret|key|credentials?)")
+NAME_OF_ONE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[a-z0-9]+(?:_[a-z0-9]+){0,6}_(?:password|passwd|pwd|token|secret|key|credentials?)")
 SENTENCE = re.compile(r"\s(?:the|your|my|of|must|is|are|to|for|a|an|and|or|user|enter|please|at|with|in|that|this|not)\s", re.IGNORECASE)
 CODE = re.compile(r"[A-Za-z_][\w.]*[(\[{]|[A-Za-z_]\w*(?:\.[A-Za-z_]+)+\Z|[({\[]|_{0,2}[a-z]+\d{0,2}(?:_[a-z]*\d{0,2})+[:,]?\Z|[-+*/=|]\Z|lambda\b|await\b")
 CLASS_NAME = re.compile(r"(?:[A-Z]+[a-z]+){2,}")
@@ -197,6 +197,7 @@ WORDS = frozenset({"password", "passwd", "passphrase", "secret", "secrets", "tok
 SCHEMES = frozenset({"bearer", "basic", "token", "digest", "apikey", "api-key", "key", "negotiate", "ntlm", "aws4-hmac-sha256", "hmac", "oauth", "jwt", "bot"})
 RANDOM = re.compile(r"(?=[^A-Z]*+[A-Z])(?=[^a-z]*+[a-z])(?=[^0-9]*+[0-9])[A-Za-z0-9+/_=-]{20,4096}")
 DIGIT = re.compile(r"[0-9]")
+SYMBOL = re.compile(r"[!@#$%^&*+=~]")
 
 ENDS = r"(?:s|[-_.]?(?:value|text|plain|prod|production|dev|staging|test|old|new|current|confirm(?:ation)?|b64|base64|raw|string|default|main|live|\d{1,2}))?$"
 KEYS = (
@@ -208,7 +209,7 @@ CLAIMS = (
     Claim("cookie", re.compile(r"(?:^|[-_.])cookies?$"), is_cookie, is_cookie),
     Claim("password", re.compile(rf"(?:passw(?:or)?[dt]|passphrase|(?:^|[-_.\d])(?:pwd|pass)|(?:^|[-_.a-z])secret){ENDS}"), is_said, is_word),
     Claim("credential", re.compile(rf"credential{ENDS}"), is_opaque, is_opaque_word),
-    Claim("api-key", re.compile(rf"(?:{KEYS})[-_.]?key{ENDS}"), is_opaque, is_opaque_word),
+    Claim("api-key", re.compile(rf"(?:{KEYS})[-_. ]?key{ENDS}"), is_opaque, is_opaque_word),
     Claim("token", re.compile(rf"(?:^|[-_.a-z])(?:token|jwt){ENDS}"), is_opaque, is_opaque_word),
     Claim("key", re.compile(r"(?:^|[-_.])(?:key|auth|bearer)\d{0,2}$"), is_random, is_random),
 )

@@ -203,6 +203,8 @@ HEADERS = (
     ("https://x.blob.core.windows.net/c?sv=2024&sig={}%3D&se=1", "https://x.blob.core.windows.net/c?sv=2024&sig=[redacted:url-signature]&se=1"),
     ("AccountName=x;AccountKey={}==;EndpointSuffix=y", "AccountName=x;AccountKey=[redacted:api-key];EndpointSuffix=y"),
     ("my password is {}.", "my password is [redacted:password]."),
+    ("API key: {}", "API key: [redacted:api-key]"),
+    ("the api key is {}, thanks", "the api key is [redacted:api-key], thanks"),
 )
 
 
@@ -311,6 +313,8 @@ PARTS = st.sampled_from(
         "\\",
         "Bearer ",
         "Cookie",
+        "Authorization: ",
+        "api key",
         "://",
         "@",
         "x",
