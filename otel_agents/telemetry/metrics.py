@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from otel_agents import semconv as names
+from otel_agents.telemetry.sums import Labels, Sums
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from otel_agents.telemetry.operations import Operation
 
 OTHER = "_other"
+SETS = 4096  # sets of labels that are kept ready
 SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 RUN_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8, 409.6)
 WORKFLOW_SECONDS = (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)
@@ -77,6 +79,8 @@ class Instruments:
     old_names: bool = False
     made: dict[str, Callable[..., None]] = field(default_factory=dict)
     seen: dict[str, set[Any]] = field(default_factory=dict)
+    sets: dict[tuple[Any, ...], Labels] = field(default_factory=dict)
+    sums: Sums = field(default_factory=Sums)
 
     def record(self, name: str, value: float, labels: Mapping[str, Any], context: Context | None = None) -> None:
         """Add or record one value; the context gives the exemplar its trace."""
@@ -86,14 +90,18 @@ class Instruments:
         row = TABLE[name]
         buckets = {"explicit_bucket_boundaries_advisory": list(row.buckets)} if row.buckets else {}
         instrument = getattr(self.meter, row.make)(name, unit=row.unit, description=row.description, **buckets)
-        self.made[name] = instrument.record if row.buckets else instrument.add
+        self.made[name] = instrument.record if row.buckets else self.sums.adding(instrument.add)
         return self.made[name]
 
     def observe(self, name: str, value: Callable[[], float]) -> None:
-        """A gauge that is asked for its value, in seconds, at each collection."""
+        """A gauge that is asked for its value, in seconds, at each collection, whoever collects; the sums are handed over with it."""
         from opentelemetry.metrics import Observation
 
-        self.meter.create_observable_gauge(name, [lambda _: [Observation(value())]], "s", "Seconds that telemetry waits for its endpoint.")
+        def observed(_: Any) -> list[Observation]:
+            self.sums.give()
+            return [Observation(value())]
+
+        self.meter.create_observable_gauge(name, [observed], "s", "Seconds that telemetry waits for its endpoint.")
 
     def bounded(self, key: str, value: Any) -> Any:
         """The value, or `_other` once this label has as many values as it may have."""
@@ -105,9 +113,15 @@ class Instruments:
         seen.add(value)
         return value
 
-    def labels(self, keys: tuple[str, ...], attributes: Mapping[str, Any]) -> dict[str, Any]:
-        """Those of the attributes that this metric may carry."""
-        return {key: self.bounded(key, attributes[key]) for key in keys if key in attributes}
+    def labels(self, keys: tuple[str, ...], attributes: Mapping[str, Any], also: tuple[tuple[str, str], ...] = ()) -> Labels:
+        """Those of the attributes that this metric may carry, and further ones; the same object for the same values."""
+        values = (keys, also, *map(attributes.get, keys))
+        known = self.sets.get(values)
+        if known is None:
+            if len(self.sets) >= SETS:
+                self.sets.clear()
+            known = self.sets[values] = Labels({key: self.bounded(key, attributes[key]) for key in keys if key in attributes} | dict(also))
+        return known
 
 
 # ------------------------------------------------------------------------------------------------ what each kind of operation measures
@@ -117,81 +131,82 @@ RUN = (names.AGENT_NAME, names.REQUEST_MODEL, names.ERROR_TYPE)
 TOOL = (names.TOOL_NAME, names.TOOL_TYPE, names.AGENT_NAME, names.ERROR_TYPE)
 WORKFLOW = (names.WORKFLOW_NAME, names.ERROR_TYPE)
 STEP = (names.OA_STEP_NAME, names.AGENT_NAME, names.ERROR_TYPE)
-ERROR = (names.ERROR_TYPE,)
 AGENT = (names.AGENT_NAME,)
+CLIENT_ENDED = (*CLIENT, names.ERROR_TYPE)
+INFERENCE = (*CLIENT, *AGENT)
+INFERENCE_ENDED = (*INFERENCE, names.ERROR_TYPE)
+MODALITIES = ("text", "image", "audio")
+
+
+def _split(template: str) -> tuple[tuple[str, str], ...]:
+    return tuple((modality, template.format(modality)) for modality in MODALITIES)
+
 
 USAGE_COUNTERS = (
-    (names.METRIC_CLIENT_INFERENCE_USAGE_INPUT_TOKENS, names.USAGE_INPUT_TOKENS, "gen_ai.usage.{}.input_tokens"),
-    (names.METRIC_CLIENT_INFERENCE_USAGE_OUTPUT_TOKENS, names.USAGE_OUTPUT_TOKENS, "gen_ai.usage.{}.output_tokens"),
-    (names.METRIC_CLIENT_INFERENCE_USAGE_CACHE_READ_INPUT_TOKENS, names.USAGE_CACHE_READ_INPUT_TOKENS, "gen_ai.usage.{}.cache_read.input_tokens"),
-    (names.METRIC_CLIENT_INFERENCE_USAGE_CACHE_WRITE_INPUT_TOKENS, names.USAGE_CACHE_WRITE_INPUT_TOKENS, ""),
-    (names.METRIC_CLIENT_INFERENCE_USAGE_REASONING_OUTPUT_TOKENS, names.USAGE_REASONING_OUTPUT_TOKENS, ""),
+    (names.METRIC_CLIENT_INFERENCE_USAGE_INPUT_TOKENS, names.USAGE_INPUT_TOKENS, _split("gen_ai.usage.{}.input_tokens")),
+    (names.METRIC_CLIENT_INFERENCE_USAGE_OUTPUT_TOKENS, names.USAGE_OUTPUT_TOKENS, _split("gen_ai.usage.{}.output_tokens")),
+    (names.METRIC_CLIENT_INFERENCE_USAGE_CACHE_READ_INPUT_TOKENS, names.USAGE_CACHE_READ_INPUT_TOKENS, _split("gen_ai.usage.{}.cache_read.input_tokens")),
+    (names.METRIC_CLIENT_INFERENCE_USAGE_CACHE_WRITE_INPUT_TOKENS, names.USAGE_CACHE_WRITE_INPUT_TOKENS, ()),
+    (names.METRIC_CLIENT_INFERENCE_USAGE_REASONING_OUTPUT_TOKENS, names.USAGE_REASONING_OUTPUT_TOKENS, ()),
 )
-MODALITIES = ("text", "image", "audio")
+CALL_SIZES = (
+    (names.METRIC_CLIENT_INFERENCE_OPERATION_INPUT_TOKENS, names.USAGE_INPUT_TOKENS),
+    (names.METRIC_CLIENT_INFERENCE_OPERATION_OUTPUT_TOKENS, names.USAGE_OUTPUT_TOKENS),
+)
 
 
 def measure_inference(instruments: Instruments, operation: Operation, seconds: float) -> None:
     """Duration, time to first and per further chunk, tokens by kind and modality, cost."""
     attributes, context = operation.labelled(), operation.context
-    labels = instruments.labels(CLIENT, attributes)
-    agent = instruments.labels(AGENT, attributes)
-    failed = instruments.labels(ERROR, attributes)
-    record = instruments.record
-    record(names.METRIC_CLIENT_INFERENCE_DURATION, seconds, {**labels, **agent, **failed}, context)
-    _measure_chunks(instruments, operation, labels)
-    _measure_tokens(instruments, attributes, {**labels, **agent}, labels, context)
+    instruments.record(names.METRIC_CLIENT_INFERENCE_DURATION, seconds, instruments.labels(INFERENCE_ENDED, attributes), context)
+    if chunks := operation.chunk_seconds():
+        _measure_chunks(instruments, chunks, instruments.labels(CLIENT, attributes), context)
+    _measure_tokens(instruments, attributes, context)
     if names.OA_COST in attributes:
-        record(names.METRIC_OA_COST, attributes[names.OA_COST], {**labels, **agent}, context)
+        instruments.record(names.METRIC_OA_COST, attributes[names.OA_COST], instruments.labels(INFERENCE, attributes), context)
     if instruments.old_names:
-        _measure_in_old_names(instruments, attributes, labels, failed, seconds, context)
+        _measure_in_old_names(instruments, attributes, seconds, context)
 
 
-def _measure_chunks(instruments: Instruments, operation: Operation, labels: Mapping[str, Any]) -> None:
-    first, *further = operation.chunk_seconds() or (None,)
-    if first is not None:
-        instruments.record(names.METRIC_CLIENT_INFERENCE_TIME_TO_FIRST_CHUNK, first, labels, operation.context)
-    for gap in further:
-        if gap is not None:
-            instruments.record(names.METRIC_CLIENT_INFERENCE_TIME_PER_OUTPUT_CHUNK, gap, labels, operation.context)
+def _measure_chunks(instruments: Instruments, chunks: list[float], labels: Labels, context: Context) -> None:
+    instruments.record(names.METRIC_CLIENT_INFERENCE_TIME_TO_FIRST_CHUNK, chunks[0], labels, context)
+    for gap in chunks[1:]:
+        instruments.record(names.METRIC_CLIENT_INFERENCE_TIME_PER_OUTPUT_CHUNK, gap, labels, context)
 
 
-def _measure_tokens(instruments: Instruments, attributes: Mapping[str, Any], counted: Mapping[str, Any], labels: Mapping[str, Any], context: Context) -> None:
-    for metric, total, by_modality in USAGE_COUNTERS:
+def _measure_tokens(instruments: Instruments, attributes: Mapping[str, Any], context: Context) -> None:
+    for metric, total, parts in USAGE_COUNTERS:
         if total in attributes:
-            for modality, tokens in _by_modality(attributes, attributes[total], by_modality):
-                instruments.record(metric, tokens, {**counted, names.TOKEN_MODALITY: modality}, context)
-    if names.USAGE_INPUT_TOKENS in attributes:
-        instruments.record(names.METRIC_CLIENT_INFERENCE_OPERATION_INPUT_TOKENS, attributes[names.USAGE_INPUT_TOKENS], labels, context)
-    if names.USAGE_OUTPUT_TOKENS in attributes:
-        instruments.record(names.METRIC_CLIENT_INFERENCE_OPERATION_OUTPUT_TOKENS, attributes[names.USAGE_OUTPUT_TOKENS], labels, context)
+            for modality, tokens in _by_modality(attributes, attributes[total], parts):
+                instruments.record(metric, tokens, instruments.labels(INFERENCE, attributes, ((names.TOKEN_MODALITY, modality),)), context)
+    for metric, total in CALL_SIZES:
+        if total in attributes:
+            instruments.record(metric, attributes[total], instruments.labels(CLIENT, attributes), context)
 
 
-def _by_modality(attributes: Mapping[str, Any], total: int, template: str) -> list[tuple[str, int]]:
+def _by_modality(attributes: Mapping[str, Any], total: int, parts: tuple[tuple[str, str], ...]) -> list[tuple[str, int]]:
     """The total split as far as the provider split it; what is left has an unknown modality."""
-    known = [(modality, attributes.get(template.format(modality), 0)) for modality in MODALITIES] if template else []
+    known = [(modality, attributes[name]) for modality, name in parts if name in attributes]
     rest = total - sum(tokens for _, tokens in known)
     return [(modality, tokens) for modality, tokens in (*known, ("unknown", rest)) if tokens > 0]
 
 
-def _measure_in_old_names(
-    instruments: Instruments, attributes: Mapping[str, Any], labels: Mapping[str, Any], failed: Mapping[str, Any], seconds: float, context: Context
-) -> None:
-    instruments.record(names.METRIC_CLIENT_OPERATION_DURATION, seconds, {**labels, **failed}, context)
+def _measure_in_old_names(instruments: Instruments, attributes: Mapping[str, Any], seconds: float, context: Context) -> None:
+    instruments.record(names.METRIC_CLIENT_OPERATION_DURATION, seconds, instruments.labels(CLIENT_ENDED, attributes), context)
     for kind, total in (("input", names.USAGE_INPUT_TOKENS), ("output", names.USAGE_OUTPUT_TOKENS)):
         if total in attributes:
-            instruments.record(names.METRIC_CLIENT_TOKEN_USAGE, attributes[total], {**labels, names.TOKEN_TYPE: kind}, context)
+            instruments.record(names.METRIC_CLIENT_TOKEN_USAGE, attributes[total], instruments.labels(CLIENT, attributes, ((names.TOKEN_TYPE, kind),)), context)
 
 
 def measure_client(instruments: Instruments, operation: Operation, seconds: float) -> None:
     """Duration of embeddings, retrieval, memory and the other client operations; what a memory search found."""
     attributes = operation.labelled()
-    labels = instruments.labels((*CLIENT, *ERROR), attributes)
-    instruments.record(names.METRIC_CLIENT_OPERATION_DURATION, seconds, labels, operation.context)
+    instruments.record(names.METRIC_CLIENT_OPERATION_DURATION, seconds, instruments.labels(CLIENT_ENDED, attributes), operation.context)
     if attributes.get(names.OPERATION_NAME) == "search_memory" and names.MEMORY_RECORD_COUNT in attributes:
         found = "hit" if attributes[names.MEMORY_RECORD_COUNT] else "miss"
         store = attributes.get(names.MEMORY_STORE_ID)
-        of_store = {names.OA_MEMORY_STORE: instruments.bounded(names.OA_MEMORY_STORE, store)} if store else {}
-        instruments.record(names.METRIC_OA_MEMORY_SEARCHES, 1, {**of_store, names.OA_RESULT: found}, operation.context)
+        labels = instruments.labels((names.OA_MEMORY_STORE,), {names.OA_MEMORY_STORE: store} if store else {}, ((names.OA_RESULT, found),))
+        instruments.record(names.METRIC_OA_MEMORY_SEARCHES, 1, labels, operation.context)
 
 
 def measure_run(instruments: Instruments, operation: Operation, seconds: float) -> None:
@@ -201,7 +216,7 @@ def measure_run(instruments: Instruments, operation: Operation, seconds: float) 
     instruments.record(names.METRIC_INVOKE_AGENT_DURATION, seconds, instruments.labels(RUN, attributes), context)
     instruments.record(names.METRIC_INVOKE_AGENT_INFERENCE_CALLS, len(operation.inferences), agent, context)
     instruments.record(names.METRIC_INVOKE_AGENT_TOOL_CALLS, len(operation.tools), agent, context)
-    instruments.record(names.METRIC_OA_RUNS, 1, {**agent, names.OA_OUTCOME: operation.outcome}, context)
+    instruments.record(names.METRIC_OA_RUNS, 1, instruments.labels(AGENT, attributes, ((names.OA_OUTCOME, operation.outcome),)), context)
     instruments.record(names.METRIC_OA_AGENTS_ACTIVE, -1, agent, context)
 
 

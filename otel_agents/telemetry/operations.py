@@ -72,6 +72,8 @@ class Operation(Setters):
 
     def chunk_seconds(self) -> list[float]:
         """Seconds from the request to the first chunk, then from each chunk to the next."""
+        if not self._chunks:
+            return []
         edges = [self._started, *self._chunks]
         return [(later - earlier) / 1e9 for earlier, later in zip(edges, edges[1:], strict=False)]
 
