@@ -224,11 +224,16 @@ def after_evaluation(operation: Operation, subject: Subject, result: Any) -> Non
         names.EVALUATION_NAME: operation.fields.get(names.OA_EVALUATOR_NAME, subject.name),
         names.EVALUATION_SCORE_VALUE: float(said["score"]) if type(said.get("score")) in (int, float) else None,
         names.EVALUATION_SCORE_LABEL: said.get("label") if type(said.get("label")) is str else None,
-        names.EVALUATION_EXPLANATION: said.get("explanation") if type(said.get("explanation")) is str and _captures() else None,
+        **_shown({names.EVALUATION_EXPLANATION: said.get("explanation") if type(said.get("explanation")) is str else None}),
     }
     judged = operation.parent.context if operation.parent is not None else operation.context
     if attributes[names.EVALUATION_SCORE_VALUE] is not None or attributes[names.EVALUATION_SCORE_LABEL] is not None:
         emit(names.EVENT_EVALUATION_RESULT, {name: value for name, value in attributes.items() if value is not None}, judged)
+
+
+def _shown(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Content as far as the policy shows it."""
+    return engine.policy.content(content) if engine.policy is not None and engine.policy.captures else {}
 
 
 def _verdict(result: Any) -> dict[str, Any]:

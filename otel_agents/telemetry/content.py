@@ -68,7 +68,8 @@ def for_span(content: Mapping[str, Any]) -> dict[str, Any]:
 
 # ------------------------------------------------------------------------------------------------ the modes
 
-KEPT = frozenset({"role", "type", "name", "id", "modality", "mime_type", "finish_reason"})
+KEPT = frozenset({"role", "type", "name", "id", "modality", "mime_type", "finish_reason", "score"})  # what is said about the words, not the words
+KEPT_TYPES = frozenset({str, int, float})
 
 
 def _hashed(value: Any) -> Any:
@@ -87,7 +88,7 @@ def _mapped(value: Any, text: Callable[[str], str]) -> Any:
     if type(value) is list:
         return [_mapped(item, text) for item in value]
     if type(value) is dict:
-        return {key: item if key in KEPT and type(item) is str else _mapped(item, text) for key, item in value.items()}
+        return {key: item if key in KEPT and type(item) in KEPT_TYPES else _mapped(item, text) for key, item in value.items()}
     return value if value is None or type(value) is bool else text(str(value))
 
 

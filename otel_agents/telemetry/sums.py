@@ -29,7 +29,9 @@ class Sum:
     __slots__ = ("_add", "_before", "_labels", "_last", "_span")
 
     def __init__(self, add: Add, labels: Labels) -> None:
-        self._add, self._labels, self._before, self._last = add, labels, 0.0, 0.0
+        self._add, self._labels = add, labels
+        self._before: float = 0  # not 0.0: tokens are whole and stay whole
+        self._last: float = 0
         self._span: SpanContext | None = None
 
     def take(self, value: float, context: Context | None) -> None:
