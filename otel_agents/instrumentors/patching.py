@@ -44,13 +44,21 @@ class ImportHooks:
             return None
         spec = next(_found(name, path, target, self), None)
         if spec is not None and spec.loader is not None:
-            self._borrow(spec.loader, name)
+            with guard(f"find {name}"):
+                self._borrow(spec.loader, name)
         return spec
+
+    def stop(self) -> None:
+        """Wait for nothing any more and undo every patch."""
+        self.waiting.clear()
+        for patches in reversed(list(self.ledgers.values())):
+            patches.undo()
 
     def imported(self, name: str) -> None:
         """Run what waited for this module."""
         for action in self.waiting.pop(name, ()):
-            action()
+            with guard(f"import of {name}"):
+                action()
 
     def _borrow(self, loader: Any, name: str) -> None:
         execute = loader.exec_module

@@ -72,8 +72,7 @@ def uninstall() -> None:
     hooks = installed_hooks()
     if hooks is not None:
         sys.meta_path.remove(hooks)
-        for patches in reversed(list(hooks.ledgers.values())):
-            patches.undo()
+        hooks.stop()
 
 
 def status() -> list[dict[str, Any]]:

@@ -6,11 +6,14 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable, Iterator
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from otel_agents.instrumentors.patching import ImportHooks, Patches
+from otel_agents.telemetry.context import engine
 
 Write = Callable[[dict[str, str]], None]
 
@@ -96,6 +99,59 @@ def test_a_library_that_fails_to_import_is_hooked_when_it_succeeds(hooks: Import
     importlib.import_module("frail")
     del sys.frail_works  # type: ignore[attr-defined]
     assert seen == ["frail"]
+
+
+def test_a_hook_that_fails_does_not_fail_the_import(hooks: ImportHooks, library: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise RuntimeError("a hook of ours")
+
+    library(SHOP)
+    monkeypatch.setattr(engine, "strict", False)
+    monkeypatch.setattr(engine, "failures", {})
+    seen: list[str] = []
+    hooks.when("shop", fail)
+    hooks.when("shop", lambda: seen.append("shop"))
+    assert importlib.import_module("shop").pay(1) == 1
+    assert seen == ["shop"]
+    assert engine.failures == {"import of shop": 1}
+
+
+class Odd:
+    """A finder with a loader that lets nobody set attributes."""
+
+    class Loader:
+        __slots__ = ()
+
+        def create_module(self, spec: ModuleSpec) -> None:
+            return None
+
+        def exec_module(self, module: ModuleType) -> None:
+            module.value = 1  # type: ignore[attr-defined] # this is how a loader fills a module
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        return ModuleSpec(name, self.Loader()) if name == "an_odd_one" else None
+
+
+def test_a_loader_that_cannot_be_watched_still_loads(hooks: ImportHooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Odd()])
+    hooks.when("an_odd_one", lambda: None)
+    module = importlib.import_module("an_odd_one")
+    del sys.modules["an_odd_one"]
+    assert module.value == 1
+
+
+def test_nothing_is_patched_after_the_stop(hooks: ImportHooks, library: Write) -> None:
+    library(SHOP)
+    seen: list[str] = []
+    hooks.when("shop", lambda: seen.append("shop"))
+    spec = importlib.util.find_spec("shop")
+    hooks.stop()
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["shop"] = module
+    spec.loader.exec_module(module)
+    assert seen == []
 
 
 def test_every_name_of_the_library_is_rebound_and_put_back(hooks: ImportHooks, library: Write) -> None:
