@@ -5,10 +5,17 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
-Redact = Callable[[str], str]
 Json = dict[str, Any]
+
+
+class Redact(Protocol):
+    """Makes a text fit to be written; `name` is the attribute or key it stands under, if any: `password` gives away what its value does not."""
+
+    def __call__(self, text: str, name: str = "", /) -> str: ...
+
+
 Encoder = Callable[[Any, Redact], Json]
 
 I64_MIN, I64_MAX, U64_MAX = -(2**63), 2**63 - 1, 2**64 - 1
@@ -20,11 +27,11 @@ MARGIN = 2**16  # and this much of the window's end is thrown away: a credential
 type_name: Callable[[type], str] = type.__dict__["__qualname__"].__get__  # a metaclass can't lie to the slot itself
 
 
-def text(value: str, redact: Redact) -> str:
+def text(value: str, redact: Redact, name: str = "") -> str:
     """The string as it may be written: redacted first, cut only afterwards."""
     if len(value) <= WINDOW:
-        return redact(value)
-    seen = redact(value[:WINDOW])
+        return redact(value, name)
+    seen = redact(value[:WINDOW], name)
     return f"{seen[: max(0, len(seen) - MARGIN)]}{cut_from(len(value), 'characters')}"
 
 
@@ -101,8 +108,11 @@ class Nested:
 
     def entries(self, value: dict[Any, Any], depth: int) -> Json:
         items = list(islice(value.items(), self.left + 1))  # one step: another thread may be changing it
-        encoded = self.elements(items, len(value), lambda item: {"key": key(item[0]), "value": self.value(item[1], depth)})
+        encoded = self.elements(items, len(value), lambda item: self.entry(key(item[0]), item[1], depth))
         return {"kvlistValue": {"values": [entry if "key" in entry else {"key": "…", "value": entry} for entry in encoded]}}
+
+    def entry(self, name: str, value: Any, depth: int) -> Json:
+        return {"key": name, "value": {"stringValue": text(value, self.redact, name)} if type(value) is str else self.value(value, depth)}
 
     def elements(self, items: Any, length: int, encode: Callable[[Any], Json]) -> list[Json]:
         encoded = []
@@ -175,4 +185,7 @@ def any_value(value: Any, redact: Redact) -> Json:
 def attributes(given: Mapping[str, Any], redact: Redact) -> list[Json]:
     """The KeyValue list of a flat mapping with string keys."""
     table = VALUES
-    return [{"key": name, "value": table[type(value)](value, redact)} for name, value in given.items()]
+    return [
+        {"key": name, "value": {"stringValue": text(value, redact, name)} if type(value) is str else table[type(value)](value, redact)}
+        for name, value in given.items()
+    ]

@@ -48,7 +48,7 @@ class Rig:
     ) -> None:
         sizes = {name: given.pop(name) for name in ("rotate_bytes", "cap_bytes", "max_age_s", "fsync") if name in given}
         self.dropped: Counter[tuple[str, str]] = Counter()
-        self.lines = Lines(lambda text: text)
+        self.lines = Lines(lambda text, name="": text)
         self.journal = Journal(folder, destination, dropped=self.count, **sizes)
         self.shipper = Shipper(self.journal, {signal: endpoint(url, signal, **given) if url else None for signal in signals})
 

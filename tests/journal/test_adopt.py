@@ -16,7 +16,7 @@ from otel_agents.journal.encode import Lines
 from otel_agents.journal.files import as_sent, locked
 
 MakeRig = Callable[..., Rig]
-LINES = Lines(lambda text: text)
+LINES = Lines(lambda text, name="": text)
 
 
 def dead(folder: Path, names: list[str], owner: str = "1-a-b", number: int = 1, signal: str = "traces") -> Path:

@@ -42,11 +42,11 @@ RESOURCE = Resource({"service.name": "shop"}, "https://example.test/resource")
 SCOPE = InstrumentationScope("otel_agents", "1", "https://example.test/scope", {"a": 1})
 
 
-def same(text: str) -> str:
+def same(text: str, name: str = "", /) -> str:
     return text
 
 
-def shout(text: str) -> str:
+def shout(text: str, name: str = "", /) -> str:
     return text.upper()
 
 
@@ -263,7 +263,7 @@ def test_what_is_cut_says_how_long_it_was() -> None:
 def test_a_credential_at_the_edge_of_the_window_is_not_half_kept() -> None:
     secret = "sk-" + "a" * 40
 
-    def redact(text: str) -> str:
+    def redact(text: str, name: str = "", /) -> str:
         return text.replace(secret, "[redacted]")
 
     for shift in range(0, 50, 7):
@@ -304,3 +304,13 @@ def test_tails_are_kept_and_do_not_pile_up() -> None:
 def test_ids_are_never_cut() -> None:
     smallest = json.loads(shrunk(json.loads(encode.span(SPAN, same)), 10))
     assert [smallest["traceId"], smallest["links"][0]["traceId"]] == ["000000000000000000000000000000a1", "000000000000000000000000000000d4"]
+
+
+def test_a_text_is_redacted_by_what_it_is_called_too() -> None:
+    def redact(text: str, name: str = "", /) -> str:
+        return "[redacted]" if name == "password" else text
+
+    span = ReadableSpan("s", context(1, 2), resource=RESOURCE, attributes={"password": "hunter2", "user": "ann"})
+    found = json.loads(encode.span(span, redact))["attributes"]
+    assert [one["value"]["stringValue"] for one in found] == ["[redacted]", "ann"]
+    assert "hunter2" not in json.dumps(any_value([{"login": {"password": "hunter2"}}], redact))

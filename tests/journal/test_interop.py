@@ -49,7 +49,7 @@ from otel_agents.journal.protobuf import PARTS, request
 from otel_agents.journal.reading import joined
 
 IDS = {"traceId", "spanId", "parentSpanId"}
-LINES = Lines(lambda text: text)
+LINES = Lines(lambda text, name="": text)
 
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=12)
