@@ -19,10 +19,7 @@ from opentelemetry.sdk.trace import TracerProvider, sampling
 
 from otel_agents import semconv as names
 from otel_agents.journal.encode import Lines
-from otel_agents.journal.keeper import Keeper
 from otel_agents.journal.processors import JournalLogs, JournalMetrics, JournalSpans
-from otel_agents.journal.segments import Journal
-from otel_agents.journal.ship import Shipper
 from otel_agents.providers import HOMES, Watch, exports_otlp
 from otel_agents.telemetry.content import Policy
 from otel_agents.telemetry.context import Context, engine, get_current, session_of, swap
@@ -31,10 +28,12 @@ from otel_agents.telemetry.metrics import Instruments
 from otel_agents.telemetry.redaction import Redactor
 
 if TYPE_CHECKING:
+    from otel_agents.journal.segments import Journal
     from otel_agents.settings import Settings
 
 logger = logging.getLogger("otel_agents")
 SIGNALS = ("traces", "metrics", "logs")
+TAKES = {"traces": "add_span_processor", "metrics": "add_metric_reader", "logs": "add_log_record_processor"}
 GETTERS = {"traces": "get_tracer", "metrics": "get_meter", "logs": "get_logger"}
 CHILD_COLLECTS_EVERY = 1.0  # seconds: a forked child may end without a word
 
@@ -56,6 +55,9 @@ class Pipeline:
     # ---------------------------------------------------------------------------------------- building
 
     def _open(self) -> None:
+        from otel_agents.journal.keeper import Keeper  # late, with what needs file locks: a platform without them goes another way (escape.py)
+        from otel_agents.journal.ship import Shipper
+
         settings = self.settings
         self.began = time.time_ns() if self.forked else process_start()
         self.journal = self._journal(settings.destination)
@@ -69,6 +71,8 @@ class Pipeline:
         self._collected = 0.0
 
     def _journal(self, destination: str) -> Journal:
+        from otel_agents.journal.segments import Journal
+
         settings = self.settings
         return Journal(
             settings.journal_dir,
@@ -86,8 +90,11 @@ class Pipeline:
     @property
     def instance(self) -> str:
         """`service.instance.id`: of this process alone, behind the one that the user gave, if any."""
+        return self._behind_given(self.journal.owner)
+
+    def _behind_given(self, owner: str) -> str:
         given = self._given.get(names.SERVICE_INSTANCE_ID)
-        return f"{given}-{self.journal.owner}" if given else self.journal.owner
+        return f"{given}-{owner}" if given else owner
 
     @property
     def _given(self) -> Mapping[str, Any]:
@@ -110,7 +117,7 @@ class Pipeline:
                 self.watch.install(signal, provider)
         for signal in SIGNALS:
             if signal not in missing:
-                self.join(signal, HOMES[signal].current())
+                self._take(signal, HOMES[signal].current())
         self._serve()
         os.register_at_fork(before=self._before_fork, after_in_parent=self._after_fork_in_parent, after_in_child=self._after_fork_in_child)
         at_the_end_of_a_worker(self._last_words)
@@ -120,24 +127,35 @@ class Pipeline:
             return TracerProvider(resource=resource, shutdown_on_exit=False)
         if signal == "logs":
             return LoggerProvider(resource=resource, shutdown_on_exit=False)
-        return MeterProvider([self.reader] if self.settings.exports("metrics") else [], resource=resource, shutdown_on_exit=False)
+        return self._meter_provider(resource)
+
+    def _meter_provider(self, resource: Resource) -> MeterProvider:
+        reads = self.reader is not None and self.settings.exports("metrics")
+        return MeterProvider([self.reader] if reads else [], resource=resource, shutdown_on_exit=False)
+
+    def _processor(self, signal: str) -> Any:
+        """What stands behind a provider of spans or logs."""
+        if signal == "logs":
+            return JournalLogs(self.lines, self.append, guard)
+        return JournalSpans(self.lines, self.append, guard, session_of, names.SCOPE, self.began if self.forked else 0)
 
     def _attach(self, signal: str, provider: Any) -> None:
         """Give a provider our processor or reader."""
         self.providers[signal] = provider
         if not self.settings.exports(signal):
             return
-        if signal == "traces":
-            provider.add_span_processor(JournalSpans(self.lines, self.append, guard, session_of, names.SCOPE, self.began if self.forked else 0))
-        elif signal == "logs":
-            provider.add_log_record_processor(JournalLogs(self.lines, self.append, guard))
-        elif provider is not self.own.get("metrics"):
-            provider.add_metric_reader(self.reader)
+        part = self.reader if signal == "metrics" else self._processor(signal)
+        if part is not None and not (signal == "metrics" and provider is self.own.get(signal)):
+            getattr(provider, TAKES[signal])(part)
 
     def join(self, signal: str, provider: Any) -> None:
-        """Work with the program's own provider; one that is no SDK provider gets nothing, and ours stays private."""
-        takes = {"traces": "add_span_processor", "metrics": "add_metric_reader", "logs": "add_log_record_processor"}[signal]
-        if not hasattr(provider, takes):
+        """Work with the provider that the program has set, from now on."""
+        self._take(signal, provider)
+        self._serve()
+
+    def _take(self, signal: str, provider: Any) -> None:
+        """The program's own provider gets our processor or reader; one that is no SDK provider gets nothing, and ours stays private."""
+        if not hasattr(provider, TAKES[signal]):
             provider = self.own.get(signal) or self._private(signal)
         elif signal == "metrics":
             self._change_reader()
@@ -145,7 +163,6 @@ class Pipeline:
         else:
             self._attach(signal, provider)
         self.providers[signal] = provider
-        self._serve()
 
     def _private(self, signal: str) -> Any:
         provider = self.own[signal] = self._own_provider(signal, self._resource())
@@ -257,7 +274,6 @@ class Pipeline:
         """A forked child is a new process: its own segments, instance, counts and threads."""
         with guard("after fork"):
             self.forked = True
-            inherited = self.journal
             self.journal.after_fork_in_child()
             self.shipper.after_fork_in_child()
             self.keeper.after_fork_in_child()
@@ -265,19 +281,19 @@ class Pipeline:
                 self.local.after_fork_in_child()
             self.began, self.lines = time.time_ns(), Lines(self.redact)
             engine.failures = {}
-            self._renew(inherited)
+            self._renew()
             self._promise_last_words()
 
-    def _renew(self, journal: Journal) -> None:
+    def _renew(self) -> None:
         """Counts from zero, in a provider that has no inherited locks."""
         self.reader = self._reader()
         resource = self._resource_of_child()
-        self.own["metrics"] = MeterProvider([self.reader] if self.settings.exports("metrics") else [], resource=resource, shutdown_on_exit=False)
+        self.own["metrics"] = self._meter_provider(resource)
         self.providers["metrics"] = self.own["metrics"]
         for signal in ("traces", "logs"):
-            provider: Any = self.providers[signal]
-            if provider is not None and provider is self.own.get(signal) and hasattr(provider, "_update_resource"):
-                provider._update_resource(Resource({names.SERVICE_INSTANCE_ID: self.instance}))
+            own = self.own.get(signal)
+            if own is not None and own is self.providers[signal]:
+                own._update_resource(Resource({names.SERVICE_INSTANCE_ID: self.instance}))
         for processor in inherited_processors(self.providers["traces"]):
             processor.born = self.began
             processor._lines = self.lines

@@ -99,14 +99,15 @@ def prepare() -> None:
 
 
 def _build() -> Any:
-    from otel_agents.pipeline import Pipeline, untraced
+    from otel_agents.escape import way
+    from otel_agents.pipeline import untraced
     from otel_agents.settings import load_forgiving
 
     settings, problems = load_forgiving(**process.asked)
     for line in (*problems, *settings.notices):
         logger.warning("otel-agents: %s", line)
     with untraced():
-        pipeline = Pipeline(settings, process.watch)
+        pipeline = way(settings)(settings, process.watch)
         pipeline.start()
     return pipeline
 

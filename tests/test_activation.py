@@ -1,4 +1,4 @@
-"""One variable switches a program on, however Python starts it; without the variable nothing is there. Every case is a process of its own, in an installed environment."""
+"""One variable switches a program on, however Python starts it; without it nothing is there. Every case is a process of its own."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import venv
 from pathlib import Path
 
 import pytest
+from otlp_server import closed_port, grpc_receiver, http_receiver
 from processes import Done, environment, ran, run, written
 
 ROOT = Path(__file__).parent.parent
@@ -73,7 +74,10 @@ def test_the_installed_package_is_the_wheels(python: Path, start) -> None:
     assert done.out.startswith(str(python.parent.parent))
 
 
-@pytest.mark.parametrize("words", [("program.py",), ("-m", "program"), ("-I", "program.py"), ("-m", "package"), (".",), ("-X", "dev", "-W", "error", "program.py")])
+STARTS = [("program.py",), ("-m", "program"), ("-I", "program.py"), ("-m", "package"), (".",), ("-X", "dev", "-W", "error", "program.py")]
+
+
+@pytest.mark.parametrize("words", STARTS)
 def test_however_python_is_started(start, tmp_path: Path, words: tuple[str, ...]) -> None:
     for name in ("program.py", "__main__.py", "package/__main__.py"):
         (tmp_path / "package").mkdir(exist_ok=True)
@@ -144,6 +148,41 @@ def test_editable_installs(tmp_path: Path) -> None:
     """This environment's own: `pip install -e .`, as README has it for the suite."""
     done = ran(tmp_path, STEP.format("here"))
     assert (done.said, done.spans) == ((0, "", ""), ["step here"])
+
+
+DISTRIBUTION = {
+    "METADATA": "Metadata-Version: 2.1\nName: a-distribution\nVersion: 1\n",
+    "entry_points.txt": "[opentelemetry_configurator]\nconfigurator = opentelemetry.sdk._configuration:_OTelSDKConfigurator\n",
+}
+
+COUNTED = """
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+    import otel_agents as oa
+    provider = trace.get_tracer_provider()
+    print(type(provider) is TracerProvider)
+    with trace.get_tracer("theirs").start_as_current_span("theirs"), oa.step("ours"):
+        pass
+    print(trace.get_tracer_provider() is provider)
+"""
+
+
+@pytest.mark.parametrize("automatic", [True, False])
+def test_opentelemetry_instrument_comes_first_and_we_join(python: Path, tmp_path: Path, automatic: bool) -> None:
+    """Its configurator sets the providers when it starts; both sides see everything, once."""
+    for name, text in DISTRIBUTION.items():
+        (tmp_path / "a_distribution-1.dist-info").mkdir(exist_ok=True)
+        written(tmp_path / "a_distribution-1.dist-info", text, name)
+    with http_receiver() as endpoint:
+        more = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint.url, "OTEL_METRICS_EXPORTER": "none", "OTEL_TRACES_EXPORTER": "otlp", "OTEL_LOGS_EXPORTER": "none"}
+        given = {"PYTHONPATH": str(tmp_path), "OTEL_PYTHON_CONFIGURATOR": "configurator", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", **more}
+        program = written(tmp_path, COUNTED)
+        launcher = ["-c", "from opentelemetry.instrumentation.auto_instrumentation import run; run()", python]
+        done = run(*(launcher if automatic else []), program, journal=tmp_path / "journal", python=python, **given)
+        assert done.said == (0, f"{automatic}\n{automatic}\n", "")
+        assert endpoint.names("traces") == ["step ours", "theirs"]
+    assert done.spans == ["step ours", "theirs"]
+    assert done.parents["step ours"] == "theirs"
 
 
 # ------------------------------------------------------------------------------------------------ layouts whose .pth files nobody reads
@@ -242,7 +281,7 @@ def test_pythons_that_record_nothing_leave_nothing(start, tmp_path: Path, words:
 
 
 def test_observing_begins_without_thread_file_or_network(start) -> None:
-    show = "import os, sys, threading; print(len(threading.enumerate()), sorted(os.listdir('/proc/self/fd')), 'socket' in sys.modules, 'opentelemetry.sdk' in sys.modules)"
+    show = "import os, sys, threading as t; print(t.enumerate(), sorted(os.listdir('/proc/self/fd')), {'socket', 'opentelemetry.sdk'} & set(sys.modules))"
     assert start("-c", show).out == start("-c", show, OTEL_AGENTS_ENABLED=None).out
 
 
@@ -295,3 +334,56 @@ def test_an_unwritable_journal_folder(start, tmp_path: Path) -> None:
     done = broken(start, tmp_path, OTEL_AGENTS_JOURNAL_DIR=str(tmp_path / "a-file" / "journal"))
     assert str(tmp_path / "a-file" / "journal") in the_line(done)
     assert "OTEL_AGENTS_JOURNAL_DIR" in the_line(done)
+
+
+# ------------------------------------------------------------------------------------------------ the standard escape: no journal, but an endpoint
+
+TELLING = """
+    import logging
+    import otel_agents as oa
+    with oa.agent("here"):
+        logging.getLogger("app").warning("key sk-proj-%s", "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6")
+    print("done")
+"""
+
+
+@pytest.mark.parametrize(("receiver", "protocol"), [(http_receiver, "http/protobuf"), (http_receiver, None), (grpc_receiver, "grpc")])
+@pytest.mark.parametrize("why", ["off", "unwritable"])
+def test_without_a_journal_the_sdks_exporters_send(tmp_path: Path, receiver, protocol: str | None, why: str) -> None:
+    (tmp_path / "a-file").touch()
+    reason = {"OTEL_AGENTS_JOURNAL": "off"} if why == "off" else {"OTEL_AGENTS_JOURNAL_DIR": str(tmp_path / "a-file" / "journal")}
+    with receiver() as endpoint:
+        done = ran(tmp_path, TELLING, OTEL_EXPORTER_OTLP_ENDPOINT=endpoint.url, OTEL_EXPORTER_OTLP_PROTOCOL=protocol, **reason)
+        assert (done.status, done.out) == (0, "done\n")
+        assert endpoint.names("traces") == ["invoke_agent here"]
+        assert "otel_agents.runs" in endpoint.names("metrics")
+        assert [body for item in endpoint.items("logs") if (body := item.get("body", {}).get("stringValue"))] == ["key [redacted:openai-key]"]
+    assert not (tmp_path / "journal").exists()
+    said = [line for line in done.err.splitlines() if not line.startswith("key ")]
+    assert len(said) == (why == "unwritable"), done.err
+    assert all(str(tmp_path / "a-file" / "journal") in line and "OTEL_AGENTS_JOURNAL_DIR" in line for line in said)
+
+
+def test_no_journal_and_no_endpoint_is_said(tmp_path: Path) -> None:
+    done = ran(tmp_path, WORK, OTEL_AGENTS_JOURNAL="off")
+    assert (done.status, done.out) == (5, "done\n")
+    assert "OTEL_AGENTS_JOURNAL" in the_line(done)
+
+
+def test_without_a_journal_an_exit_waits_no_longer_than_ours(tmp_path: Path) -> None:
+    with closed_port() as url:
+        done = ran(tmp_path, TIMED, OTEL_AGENTS_JOURNAL="off", OTEL_EXPORTER_OTLP_ENDPOINT=url)
+    assert done.status == 0
+    assert float(done.out) < 3.0
+
+
+TIMED = """
+    import atexit, time
+    ended = []
+    atexit.register(lambda: print(time.monotonic() - ended[0]))  # runs after ours, which is registered behind it
+    import otel_agents as oa
+    oa.start()
+    with oa.step("here"):
+        pass
+    ended.append(time.monotonic())
+"""
