@@ -186,11 +186,10 @@ def spill(server: ModelServer) -> None:
     log = logging.getLogger("program")
     client = OpenAI(base_url=server.url, api_key=KEY, max_retries=0)
     with oa.session("c-1", user="ann", tenant=KEY, note=f"token={KEY}"), oa.agent(f"agent {KEY}", description=SAID), oa.step(f"step {KEY}") as step:
-        step.attributes(
-            {"url": f"https://user:{KEY}@host/path?api_key={KEY}", "listed": ["a", KEY], "nested": {"authorization": f"Bearer {KEY}"}, "own": Config()}
-        )
+        step.attributes({"url": f"https://user:{KEY}@host/path?api_key={KEY}", "own": Config()})
+        step.attributes(listed=["a", KEY], nested={"authorization": f"Bearer {KEY}"})
         step.result({"api_key": KEY, "said": SAID})
-        log.warning("using %s", KEY, extra={"key": KEY, "headers": {"Authorization": f"Bearer {KEY}"}, "config": Config()})
+        log.warning("using %s", KEY, extra={"note": KEY, "headers": {"Authorization": f"Bearer {KEY}"}, "config": Config()})
         log.warning(SAID)
         for verb in (ask, note, recall, retrieve, play, judge):
             verb(SAID)
@@ -206,23 +205,27 @@ def spill(server: ModelServer) -> None:
 
 
 def fail(log: logging.Logger) -> None:
-    with pytest.raises(ValueError, match="key"), oa.tool("fail"):
+    @oa.tool(name="fail")
+    def failing() -> None:
         try:
             raise KeyError(KEY)
         except KeyError as cause:
             log.exception("failed with %r", cause)
             raise ValueError(f"bad key {KEY}") from cause
 
+    with pytest.raises(ValueError, match="bad key"):
+        failing()
+
 
 def others() -> None:
     """Another library's spans, through the plain API."""
     before = context.attach(baggage.set_baggage("otel_agents.session.tenant", KEY))
-    tracer = trace.get_tracer(f"library {KEY}", attributes={"key": KEY})
+    tracer = trace.get_tracer(f"library {KEY}", attributes={"note": KEY})
     with tracer.start_as_current_span(f"GET https://u:{KEY}@host/?key={KEY}", attributes={"http.url": f"https://host/?token={KEY}"}) as span:
-        span.add_event(f"event {KEY}", {"key": KEY})
+        span.add_event(f"event {KEY}", {"note": KEY})
         span.record_exception(ValueError(KEY))
         span.set_status(StatusCode.ERROR, f"refused {KEY}")
-        with tracer.start_as_current_span("linked", links=[Link(span.get_span_context(), {"key": KEY})]):
+        with tracer.start_as_current_span("linked", links=[Link(span.get_span_context(), {"note": KEY})]):
             ask("hello")
     context.detach(before)
 
@@ -238,7 +241,7 @@ def test_no_credential_is_ever_written(mode: str) -> None:
     names = {span["name"] for span in telemetry.spans}
     assert {"invoke_agent agent [redacted:openai-key]", "step step [redacted:openai-key]"} <= names
     assert telemetry.span("execute_tool fail")["message"] == "bad key [redacted:openai-key]"
-    assert telemetry.span("linked")["links"][0]["attributes"] == {"key": "[redacted:openai-key]"}
+    assert telemetry.span("linked")["links"][0]["attributes"] == {"note": "[redacted:openai-key]"}
     assert {"c-1"} == {span["attributes"]["gen_ai.conversation.id"] for span in telemetry.spans if "gen_ai.conversation.id" in span["attributes"]}
 
 
@@ -281,9 +284,21 @@ def test_objects_of_the_programs_are_named_never_asked() -> None:
     def keep(thing: object) -> list[object]:
         return [thing]
 
-    with capture(content="full", content_in=BOTH) as telemetry:
-        with oa.agent("musician"):
-            keep(Odd())
+    with capture(content="full", content_in=BOTH) as telemetry, oa.agent("musician"):
+        keep(Odd())
     arguments = json.loads(telemetry.spans[0]["attributes"]["gen_ai.tool.call.arguments"])
     assert arguments["thing"].startswith("<test_content.")
     assert json.loads(telemetry.spans[0]["attributes"]["gen_ai.tool.call.result"])["result"] == [arguments["thing"]]
+
+
+def test_a_credential_is_known_by_its_name_wherever_the_program_puts_it() -> None:
+    @oa.step
+    def log_in() -> None:
+        oa.current().attributes({"password": "hunter2"})
+        logging.getLogger("app").warning("signing in", extra={"api_key": "tr0ub4dor"})
+
+    with capture(content="full") as telemetry:
+        log_in()
+    written = b"".join(line for signal in ("traces", "logs", "metrics") for line in telemetry.lines(signal))
+    assert b"hunter2" not in written
+    assert b"tr0ub4dor" not in written

@@ -1,4 +1,4 @@
-"""Checks all that the suite records: every capture() of every test, and what the instrumentors' own fixture collects, at the test's end.
+"""Checks all that the suite records at the end of each test: every capture(), every journal that a test reads, what is collected in memory.
 
 Names that a test's program gives itself (`oa.current().attributes(…)`, `oa.session(…)`) are learned as it says them, others are listed:
 `@pytest.mark.own_attributes("tenant")`.
@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from otel_agents.correlation import session
 from otel_agents.journal.encode import Lines
 from otel_agents.telemetry.setters import Setters
-from otel_agents.testing import Telemetry
+from otel_agents.testing import ITEMS, Telemetry
 
 
 @dataclass
@@ -37,9 +37,10 @@ class Suite:
         """What was recorded since the last check."""
         found: list[str] = []
         for telemetry in self.waiting:
-            checked = check(telemetry, frozenset(self.own) | more)
-            self.take(checked)
-            found += checked.findings
+            if any(telemetry.lines(signal) for signal in ITEMS):
+                checked = check(telemetry, frozenset(self.own) | more)
+                self.take(checked)
+                found += checked.findings
         self.waiting.clear()
         self.own.clear()
         return found
@@ -63,15 +64,15 @@ class Collected(Telemetry):
 
 
 def listen() -> None:
-    """Learn of every capture's end, and of every name that a program gives an attribute of its own."""
-    keep, export, attributes, begin = Telemetry.keep, InMemorySpanExporter.export, Setters.attributes, session.__init__
+    """Learn of all telemetry that a test looks at, and of every name that a program gives an attribute of its own."""
+    make, export, attributes, begin = Telemetry.__init__, InMemorySpanExporter.export, Setters.attributes, session.__init__
 
-    def kept(self: Telemetry) -> None:
-        keep(self)
+    def made(self: Telemetry, journal: Path) -> None:
+        make(self, journal)
         suite.waiting.append(self)
 
     def exported(self: InMemorySpanExporter, spans: Any) -> Any:
-        suite.waiting.append(Collected(spans))
+        Collected(spans)
         return export(self, spans)
 
     def said(self: Setters, values: Any = None, **more: Any) -> None:
@@ -82,7 +83,7 @@ def listen() -> None:
         suite.own.update(more)
         begin(self, conversation, **more)
 
-    Telemetry.keep, InMemorySpanExporter.export = kept, exported  # type: ignore[method-assign]  # for the session
+    Telemetry.__init__, InMemorySpanExporter.export = made, exported  # type: ignore[method-assign]  # for the session
     Setters.attributes, session.__init__ = said, opened  # type: ignore[assignment,method-assign]  # for the session
 
 

@@ -1,4 +1,4 @@
-"""A program that knows nothing of otel-agents: an agent on litellm, a helper on openai, tools, streaming, logging. argv: the model server's URL."""
+"""A program that knows nothing of otel-agents: an agent on litellm, a helper on openai, tools, streaming, logging. argv: the model server's URL, questions."""
 
 import json
 import logging
@@ -33,5 +33,6 @@ def run(question):
 
 
 if __name__ == "__main__":
-    print(run("Is it raining?"))
+    for question in sys.argv[2:]:
+        print(run(question))
     sys.exit(3)
