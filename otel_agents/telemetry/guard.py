@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import lru_cache
 from types import TracebackType
 
 from otel_agents.telemetry.context import engine
@@ -10,8 +11,8 @@ from otel_agents.telemetry.context import engine
 logger = logging.getLogger("otel_agents")
 
 
-class guard:  # noqa: N801 - read as a verb where it stands: `with guard("read response"):`
-    """Swallow and count any `Exception` of the block; `where` names the block in `doctor` and in the debug log.
+class Guard:
+    """Swallows and counts any `Exception` of the block; `where` names the block in `doctor` and in the debug log.
 
     The only place that catches `Exception`. The user's own call never stands inside one.
     """
@@ -28,6 +29,12 @@ class guard:  # noqa: N801 - read as a verb where it stands: `with guard("read r
         if error is None or not isinstance(error, Exception):
             return False
         return swallow(self.where, error)
+
+
+@lru_cache(maxsize=256)
+def guard(where: str) -> Guard:
+    """The guard of this name: `with guard("read response"):`; it holds nothing of a block, so one serves all."""
+    return Guard(where)
 
 
 def swallow(where: str, error: Exception) -> bool:

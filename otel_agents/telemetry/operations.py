@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from itertools import pairwise
 from time import perf_counter_ns, time_ns
 from typing import Any
 
@@ -27,8 +28,8 @@ class Operation(Setters):
     """One running operation; `oa.current()` gives it to the program (its typed setters: setters.py)."""
 
     __slots__ = (
-        "_chunks", "_once", "_started", "_told", "agent", "captured", "context", "error", "fields", "inferences", "kind", "loops", "outcome", "parent", "session",
-        "signature", "span", "started", "tools", "transparent",
+        "_chunks", "_once", "_started", "_told", "agent", "captured", "context", "error", "fields", "inferences", "kind", "loops", "outcome", "parent",
+        "session", "signature", "span", "started", "tools", "transparent",
     )  # fmt: skip
 
     span: Span
@@ -75,7 +76,7 @@ class Operation(Setters):
         if not self._chunks:
             return []
         edges = [self._started, *self._chunks]
-        return [(later - earlier) / 1e9 for earlier, later in zip(edges, edges[1:], strict=False)]
+        return [(later - earlier) / 1e9 for earlier, later in pairwise(edges)]
 
     def agent_name(self) -> str | None:
         """The agent that runs, or does this."""
@@ -133,7 +134,8 @@ class Operation(Setters):
         if self.outcome != "ok":
             self.fields[names.OA_OUTCOME] = self.outcome
         content = for_span(self.captured) if self.captured and policy is not None and policy.spans else NOTHING
-        span.set_attributes({name: value for name, value in self.fields.items() if told.get(name) is not value} | content)
+        new = {name: value for name, value in self.fields.items() if told.get(name) is not value}
+        span.set_attributes({**new, **content} if content else new)
         if self.fields.get(about) is not told.get(about):
             span.update_name(self.kind.span_name(self.fields))
         if self.error is not None:
