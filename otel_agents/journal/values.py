@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from itertools import islice
 from typing import Any, Protocol
 
@@ -182,10 +183,32 @@ def any_value(value: Any, redact: Redact) -> Json:
     return VALUES[type(value)](value, redact)
 
 
+class Pairs(dict[tuple[str, str], Json]):
+    """Attributes with a short text that redaction leaves as it is: most come again and again, and are redacted and encoded once."""
+
+    SHORT = 128  # characters of a text
+    MOST = 4096
+
+    def __init__(self, redact: Redact) -> None:
+        self.redact = redact
+
+    def __missing__(self, pair: tuple[str, str]) -> Json:
+        name, value = pair
+        fit = text(value, self.redact, name)
+        encoded: Json = {"key": name, "value": {"stringValue": fit}}
+        if fit == value and len(value) <= self.SHORT:
+            if len(self) >= self.MOST:
+                self.clear()
+            self[pair] = encoded
+        return encoded
+
+
+@lru_cache(maxsize=8)
+def pairs_of(redact: Redact) -> Pairs:
+    return Pairs(redact)
+
+
 def attributes(given: Mapping[str, Any], redact: Redact) -> list[Json]:
-    """The KeyValue list of a flat mapping with string keys."""
-    table = VALUES
-    return [
-        {"key": name, "value": {"stringValue": text(value, redact, name)} if type(value) is str else table[type(value)](value, redact)}
-        for name, value in given.items()
-    ]
+    """The KeyValue list of a flat mapping with string keys; its elements are shared, and for reading only."""
+    table, pairs = VALUES, pairs_of(redact)
+    return [pairs[name, value] if type(value) is str else {"key": name, "value": table[type(value)](value, redact)} for name, value in given.items()]
