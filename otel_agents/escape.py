@@ -135,13 +135,13 @@ class StandardPipeline(Pipeline):
             with guard("last sending"):
                 part.shutdown()
 
-    def _before_fork(self) -> None:
+    def before_fork(self) -> None:
         """The SDK's processors look after themselves."""
 
-    def _after_fork_in_parent(self) -> None:
+    def after_fork_in_parent(self) -> None:
         """As above."""
 
-    def _after_fork_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
         with guard("after fork"):
             self.forked = True
             self.owner = f"{os.getpid()}-{time.time_ns():x}"

@@ -20,7 +20,7 @@ from opentelemetry.sdk.trace import TracerProvider, sampling
 from otel_agents import semconv as names
 from otel_agents.journal.encode import Lines
 from otel_agents.journal.processors import JournalLogs, JournalMetrics, JournalSpans
-from otel_agents.providers import HOMES, Watch, exports_otlp
+from otel_agents.providers import HOMES, Exports, Watch, follow, leave, parts
 from otel_agents.telemetry.content import Policy
 from otel_agents.telemetry.context import Context, engine, get_current, session_of, swap
 from otel_agents.telemetry.guard import guard
@@ -50,6 +50,8 @@ class Pipeline:
         self.forked = False
         self.finished = False
         self._promised = False
+        self._given_to: list[tuple[str, Any, Any]] = []
+        self._earlier: list[Any] = []  # readers of what the program has taken from our provider before it set its own
         self._open()
 
     # ---------------------------------------------------------------------------------------- building
@@ -63,11 +65,11 @@ class Pipeline:
         self.journal = self._journal(settings.destination)
         self.local: Journal | None = None
         self.lines = Lines(self.redact)
-        endpoints = {signal: settings.endpoint(signal) if settings.ship else None for signal in SIGNALS if settings.exports(signal)}
-        self.shipper = Shipper(self.journal, endpoints, interval_s=settings.ship_interval, suppress=untraced)
+        self.endpoints = {signal: settings.endpoint(signal) if settings.ship else None for signal in SIGNALS if settings.exports(signal)}
+        self.shipper = Shipper(self.journal, self.endpoints, interval_s=settings.ship_interval, suppress=untraced)
         self.keeper = Keeper(self._ship, self.collect, ship_every=settings.ship_interval, collect_every=settings.metric_interval)
         self.reader = self._reader()
-        self._ours_twice: set[str] = set()
+        self._exports = Exports()
         self._collected = 0.0
 
     def _journal(self, destination: str) -> Journal:
@@ -119,7 +121,6 @@ class Pipeline:
             if signal not in missing:
                 self._take(signal, HOMES[signal].current())
         self._serve()
-        os.register_at_fork(before=self._before_fork, after_in_parent=self._after_fork_in_parent, after_in_child=self._after_fork_in_child)
         at_the_end_of_a_worker(self._last_words)
 
     def _own_provider(self, signal: str, resource: Resource) -> Any:
@@ -147,6 +148,7 @@ class Pipeline:
         part = self.reader if signal == "metrics" else self._processor(signal)
         if part is not None and not (signal == "metrics" and provider is self.own.get(signal)):
             getattr(provider, TAKES[signal])(part)
+            self._given_to.append((signal, provider, part))
 
     def join(self, signal: str, provider: Any) -> None:
         """Work with the provider that the program has set, from now on."""
@@ -156,13 +158,13 @@ class Pipeline:
     def _take(self, signal: str, provider: Any) -> None:
         """The program's own provider gets our processor or reader; one that is no SDK provider gets nothing, and ours stays private."""
         if not hasattr(provider, TAKES[signal]):
-            provider = self.own.get(signal) or self._private(signal)
-        elif signal == "metrics":
+            self.providers[signal] = self.own.get(signal) or self._private(signal)
+            return
+        if signal == "metrics":
             self._change_reader()
-            self._attach(signal, provider)
-        else:
-            self._attach(signal, provider)
-        self.providers[signal] = provider
+        self._attach(signal, provider)
+        if signal in self.own:
+            follow(signal, self.own[signal], provider)
 
     def _private(self, signal: str) -> Any:
         provider = self.own[signal] = self._own_provider(signal, self._resource())
@@ -173,7 +175,15 @@ class Pipeline:
         """What our reader has counted so far is written; a reader belongs to one provider."""
         if self.own.get("metrics") is not None:
             self.collect()
+            self._earlier.append(self.reader)
             self.reader = self._reader()
+
+    def leave(self) -> None:
+        """Take our processors and readers away from every provider, the program's own among them."""
+        for signal, provider, part in self._given_to:
+            with guard("leave provider"):
+                leave(signal, provider, part)
+        self._given_to.clear()
 
     def _serve(self) -> None:
         """Point the engine at the providers."""
@@ -200,12 +210,9 @@ class Pipeline:
 
     def _elsewhere(self, signal: str) -> Journal | None:
         """The local journal, where the program's own provider sends to the same place already: nothing is delivered twice."""
-        provider = self.providers.get(signal)
-        if provider is self.own.get(signal) or self.settings.join_export or self.journal.destination == "local":
+        provider, endpoint = self.providers.get(signal), self.endpoints.get(signal)
+        if endpoint is None or self.settings.join_export or provider is self.own.get(signal) or not self._exports.to(signal, provider, endpoint.url):
             return None
-        if signal not in self._ours_twice and not exports_otlp(provider):
-            return None
-        self._ours_twice.add(signal)
         if self.local is None:
             self.local = self._journal("local")
         return self.local
@@ -220,7 +227,8 @@ class Pipeline:
         if self.settings.exports("metrics"):
             with guard("collect metrics"):
                 self._count_failures()
-                self.reader.collect(timeout_millis=5_000)
+                for reader in (*self._earlier, self.reader):
+                    reader.collect(timeout_millis=5_000)
 
     def _ship(self) -> None:
         with guard("ship"):
@@ -261,16 +269,16 @@ class Pipeline:
             self.local.close()
         self.finished = False  # an item that still comes begins a new segment; nobody sends it before the next program
 
-    def _before_fork(self) -> None:
+    def before_fork(self) -> None:
         with guard("before fork"):
             self.keeper.pause(0.5)
             self.journal.before_fork()
 
-    def _after_fork_in_parent(self) -> None:
+    def after_fork_in_parent(self) -> None:
         with guard("after fork"):
             self.journal.after_fork_in_parent()
 
-    def _after_fork_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
         """A forked child is a new process: its own segments, instance, counts and threads."""
         with guard("after fork"):
             self.forked = True
@@ -286,6 +294,7 @@ class Pipeline:
 
     def _renew(self) -> None:
         """Counts from zero, in a provider that has no inherited locks."""
+        self._earlier.clear()
         self.reader = self._reader()
         resource = self._resource_of_child()
         self.own["metrics"] = self._meter_provider(resource)
@@ -294,9 +303,9 @@ class Pipeline:
             own = self.own.get(signal)
             if own is not None and own is self.providers[signal]:
                 own._update_resource(Resource({names.SERVICE_INSTANCE_ID: self.instance}))
-        for processor in inherited_processors(self.providers["traces"]):
-            processor.born = self.began
-            processor._lines = self.lines
+        for processor in parts("traces", self.providers["traces"]):
+            if isinstance(processor, JournalSpans):
+                processor.born, processor._lines = self.began, self.lines
         self._serve()
 
     def _resource_of_child(self) -> Resource:
@@ -311,12 +320,6 @@ class Pipeline:
     def _last_words(self) -> None:
         """A worker of multiprocessing ends without atexit: write its counts; its exit never waits for a network."""
         self.collect()
-
-
-def inherited_processors(provider: Any) -> Iterator[JournalSpans]:
-    """Ours among the span processors of a provider."""
-    held = getattr(getattr(provider, "_active_span_processor", None), "_span_processors", ())
-    return (one for one in held if isinstance(one, JournalSpans))
 
 
 def at_the_end_of_a_worker(act: Callable[[], None]) -> None:

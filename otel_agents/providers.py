@@ -88,21 +88,77 @@ class Watch:
         return set_provider
 
 
-def exports_otlp(provider: Any) -> bool:
-    """Whether a provider of the program's sends OTLP itself already (its processors or readers hold an OTLP exporter)."""
-    return any(type(one).__module__.startswith("opentelemetry.exporter.otlp") for one in _exporters(provider))
+# ------------------------------------------------------------------------------------------------ what a provider of the SDK's has behind it
+
+COMPOSITES = {"traces": ("_active_span_processor", "_span_processors"), "logs": ("_multi_log_record_processor", "_log_record_processors")}
+EXPORTERS = ("span_exporter", "_exporter", "_batch_processor", "exporter", "_span_processors", "_log_record_processors")
+ALIKE = {"localhost": "127.0.0.1", "::1": "127.0.0.1"}
+COLLECTOR = {4317: 4318}  # one Collector listens on both
 
 
-def _exporters(provider: Any) -> list[Any]:
-    """The exporters behind a provider, as deep as the SDK keeps them."""
-    places = ("_active_span_processor", "_multi_log_record_processor", "_span_processors", "_log_record_processors", "_metric_readers")
-    inner = ("span_exporter", "_exporter", "_batch_processor", "exporter")
-    found: list[Any] = []
-    waiting: list[Any] = [provider]
-    while waiting and len(found) < 100:
-        one = waiting.pop()
-        held = [vars(one).get(name) for name in (*places, *inner)] if hasattr(one, "__dict__") else []
-        for value in held:
-            waiting.extend(value if isinstance(value, tuple | list | set) else [value] if value is not None else [])
-        found.append(one)
+def parts(signal: str, provider: Any) -> tuple[Any, ...]:
+    """A provider's processors, as the very tuple that it holds; of metrics its readers."""
+    if signal == "metrics":
+        return tuple(getattr(getattr(provider, "_measurement_consumer", None), "_reader_storages", ()))
+    composite, held = COMPOSITES[signal]
+    found: tuple[Any, ...] = getattr(getattr(provider, composite, None), held, ())
     return found
+
+
+def leave(signal: str, provider: Any, part: Any) -> None:
+    """Take our processor or reader away from a provider of the program's."""
+    if signal == "metrics":
+        if part in parts(signal, provider):
+            provider.remove_metric_reader(part)
+        return
+    composite, held = COMPOSITES[signal]
+    setattr(getattr(provider, composite), held, tuple(one for one in parts(signal, provider) if one is not part))
+
+
+def follow(signal: str, ours: Any, theirs: Any) -> None:
+    """What was taken from our provider (a tracer, a logger, an open span) tells the program's processors from now on, ours among them."""
+    if signal in COMPOSITES:
+        composite, held = COMPOSITES[signal]
+        if hasattr(theirs, composite):
+            setattr(getattr(ours, composite), held, (getattr(theirs, composite),))
+
+
+class Exports:
+    """Whether the program's own provider sends a signal to our endpoint already; looked up again only when its processors have changed."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[tuple[Any, ...], bool]] = {}
+
+    def to(self, signal: str, provider: Any, url: str) -> bool:
+        """Whether an OTLP exporter behind this provider sends to where `url` leads."""
+        held = parts(signal, provider)
+        known = self._known.get(signal)
+        if known is None or (known[0] is not held and known[0] != held):
+            known = self._known[signal] = (held, any(_leads(exporter, url) for exporter in _exporters(held)))
+        return known[1]
+
+
+def _leads(exporter: Any, url: str) -> bool:
+    endpoint = vars(exporter).get("_endpoint")
+    return type(endpoint) is not str or _place(endpoint) == _place(url)
+
+
+def _place(url: str) -> tuple[str, int | None]:
+    """Host and port; what nobody names is the scheme's."""
+    from urllib.parse import urlsplit
+
+    split = urlsplit(url if "://" in url else f"//{url}")
+    host, port = split.hostname or "", split.port or {"http": 80, "https": 443}.get(split.scheme)
+    return ALIKE.get(host, host), COLLECTOR.get(port or 0, port)
+
+
+def _exporters(held: tuple[Any, ...]) -> list[Any]:
+    """The OTLP exporters behind processors and readers, as deep as the SDK keeps them."""
+    seen: list[Any] = []
+    waiting = list(held)
+    while waiting and len(seen) < 100:
+        one = waiting.pop()
+        seen.append(one)
+        for value in [vars(one).get(name) for name in EXPORTERS] if hasattr(one, "__dict__") else ():
+            waiting.extend(value if type(value) in (tuple, list) else () if value is None else (value,))
+    return [one for one in seen if type(one).__module__.startswith("opentelemetry.exporter.otlp") and hasattr(one, "__dict__")]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import threading
 from typing import Any
 
@@ -23,6 +24,8 @@ class Process:
         self.pipeline: Any = None
         self.watch: Any = None
         self.hooked = False
+        self.builder: int | None = None
+        self.replaced: list[tuple[Any, str, Any]] = []
 
 
 process = Process()
@@ -63,25 +66,55 @@ def _hook() -> None:
     process.watch.start()
     logs.observe()
     carriers.carry()
-    _await_foreign_tracers()
+    _await_foreign_items()
     if not process.hooked:
         process.hooked = True
         atexit.register(shutdown)
+        os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
 
 
-def _await_foreign_tracers() -> None:
-    """A tracer that the program took before any provider was set asks for the real one at its first span: that is a first item, too."""
-    from opentelemetry import trace
+def _before_fork() -> None:
+    if process.pipeline is not None:
+        process.pipeline.before_fork()
 
-    original = trace.ProxyTracer._tracer.fget  # type: ignore[attr-defined]  # a property
 
-    def _tracer(self: Any) -> Any:
-        if engine.on and engine.tracer is None and trace._TRACER_PROVIDER is None:
+def _after_fork_in_parent() -> None:
+    if process.pipeline is not None:
+        process.pipeline.after_fork_in_parent()
+
+
+def _after_fork_in_child() -> None:
+    process.lock = threading.RLock()
+    if process.pipeline is not None:
+        process.pipeline.after_fork_in_child()
+
+
+def _await_foreign_items() -> None:
+    """A tracer or logger that the program took before any provider was set asks for the real one at its first item: that is a first item, too."""
+    from opentelemetry._logs._internal import ProxyLogger
+    from opentelemetry.trace import ProxyTracer
+
+    for owner, name in ((ProxyTracer, "_tracer"), (ProxyLogger, "_logger")):
+        original = vars(owner)[name]
+        process.replaced.append((owner, name, original))
+        setattr(owner, name, _preparing(original))
+
+
+def _preparing(original: property) -> property:
+    ask = original.fget
+    assert ask is not None  # a property of the API's, with a getter
+
+    def real(self: Any) -> Any:
+        if engine.on and engine.tracer is None and not is_building():
             prepare()
-        return original(self)
+        return ask(self)
 
-    trace.ProxyTracer._tracer = property(_tracer)  # type: ignore[assignment,method-assign]  # undone by shutdown(forget=True)
-    process.foreign = original  # type: ignore[attr-defined]
+    return property(real)
+
+
+def is_building() -> bool:
+    """Whether this thread is building the pipeline: what the SDK asks for meanwhile is no item."""
+    return process.builder == threading.get_ident()
 
 
 def prepare() -> None:
@@ -89,10 +122,12 @@ def prepare() -> None:
     with process.lock:
         if process.pipeline is not None or not engine.on:
             return
+        process.builder = threading.get_ident()
         try:
             with guard("build the pipeline"):
                 process.pipeline = _build()
         finally:
+            process.builder = None
             if process.pipeline is None:
                 engine.on = False
                 logger.warning("otel-agents: the telemetry pipeline could not be built; this program runs unobserved. `otel-agents doctor` says why.")
@@ -136,17 +171,18 @@ def shutdown(*, forget: bool = False) -> None:
 
 
 def _forget() -> None:
-    from opentelemetry import trace
-
     from otel_agents import logs
     from otel_agents.instrumentors.registry import uninstall
 
     engine.reset()
     uninstall()
     logs.release()
+    if process.pipeline is not None:
+        process.pipeline.leave()
     if process.watch is not None:
         process.watch.remove_ours()
         process.watch.stop()
-    if process.started:
-        trace.ProxyTracer._tracer = property(process.foreign)  # type: ignore[attr-defined,assignment,method-assign]  # as it was
+    for owner, name, original in process.replaced:
+        setattr(owner, name, original)
+    process.replaced.clear()
     process.started, process.pipeline, process.watch = False, None, None
