@@ -54,7 +54,7 @@ class Scope:
     def __init__(self, row: Row, name: str | None, options: Mapping[str, Any]) -> None:
         self._row = row
         self._kind, self._name, self._fields = row.understand(name, options)
-        self._entered: list[tuple[Operation, Context]] = []
+        self._entered: list[tuple[Operation, Context, Context]] = []
 
     def __call__(self, subject: F) -> F:
         """The subject, observed."""
@@ -63,15 +63,16 @@ class Scope:
     def __enter__(self) -> Operation:
         operation = self._begin() if engine.on else None
         if operation is None:
-            self._entered.append((NOBODY, NOBODY.context))
+            self._entered.append((NOBODY, NOBODY.context, NOBODY.context))
             return NOBODY
-        self._entered.append((operation, swap(operation.context)))
+        ours = operation.context
+        self._entered.append((operation, swap(ours), ours))
         return operation
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        operation, before = self._entered.pop()
+        operation, before, ours = self._entered.pop()
         if operation is not NOBODY:
-            restore(before, operation.context)
+            restore(before, ours)
             operation.stop() if error is None else operation.fail(error)
 
     async def __aenter__(self) -> Operation:

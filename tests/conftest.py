@@ -1,3 +1,19 @@
 """Our suite uses the fixture that users have, and everything it records is held to the conventions."""
 
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
 pytest_plugins = ["otel_agents.testing", "conformance.plugin"]
+
+
+@pytest.fixture(autouse=True)
+def no_loop_left() -> Iterator[None]:
+    """Close the event loop that litellm's synchronous calls make and keep (`asyncio.get_event_loop` in a thread without one); its end would warn in another test."""
+    yield
+    policy = asyncio.get_event_loop_policy()
+    loop = getattr(getattr(policy, "_local", None), "_loop", None)
+    if loop is not None and not loop.is_running() and not loop.is_closed():
+        loop.close()
+        policy.set_event_loop(None)

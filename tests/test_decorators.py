@@ -262,3 +262,13 @@ def test_the_stack_grows_by_one_frame_and_the_exception_is_the_same():
         fail()
     assert caught.value is problem
     assert [entry.name for entry in caught.traceback][1:] == ["wrapper", "fail"]
+
+
+def test_a_block_that_the_program_ends_itself_leaves_no_context_behind():
+    from opentelemetry import trace
+
+    with capture() as telemetry:
+        with oa.step("early") as operation:
+            operation.stop()
+        assert not trace.get_current_span().get_span_context().is_valid
+    assert len(telemetry.spans) == 1

@@ -269,7 +269,8 @@ class Inference:
             fields = {names.PROVIDER_NAME: provider, **self.reading.request(call)}
             operation = begin(KINDS[self.reading.operation], fields)
             if operation is not None and engine.policy is not None and engine.policy.captures:
-                operation.capture(self.reading.input(call))
+                with guard("read input"):
+                    operation.capture(self.reading.input(call))
             return operation
         return None
 

@@ -35,10 +35,10 @@ class Policy:
         """Whether content is asked for at all: what nobody wants is never read."""
         return self.mode != "none"
 
-    def attribute(self, value: Any) -> Any:
-        """A value that the program set on an operation, safe to write: built-in, redacted, of limited size."""
+    def attribute(self, value: Any, name: str = "") -> Any:
+        """A value that the program set under this name, safe to write: built-in, redacted, of limited size."""
         if type(value) is str and len(value) <= self.limit:
-            return self.redact(value)
+            return self.redact(value, name)
         if type(value) in (bool, int, float):
             return value
         return _flat(plain(value, self.limit, self.redact), self.limit)

@@ -51,8 +51,8 @@ class Setters:
             names.USAGE_REASONING_OUTPUT_TOKENS: reasoning_output_tokens,
         }
         with guard("set usage"):
-            self.set({name: value for name, value in given.items() if type(value) is int and value >= 0})
-            self.set({names.OA_COST: float(cost) if isinstance(cost, int | float) else None})
+            told: dict[str, Any] = {name: value for name, value in given.items() if type(value) is int and value >= 0}
+            self.set(told if cost is None else {**told, names.OA_COST: float(cost) if isinstance(cost, int | float) else None})
 
     def model(self, model: str, provider: str | None = None) -> None:
         """The model that was asked, and who provides it (`gen_ai.request.model`, `gen_ai.provider.name`)."""
@@ -76,4 +76,4 @@ class Setters:
         with guard("set attributes"):
             policy = engine.policy
             if policy is not None:
-                self.set({name: policy.attribute(value) for name, value in values.items() if value is not None and type(name) is str and name})
+                self.set({name: policy.attribute(value, name) for name, value in values.items() if value is not None and type(name) is str and name})
