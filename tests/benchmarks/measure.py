@@ -39,7 +39,9 @@ def run(load: str, side: str, endpoint: str = "", extra: Mapping[str, str] | Non
     return {**json.loads(said.splitlines()[-1]), "process_us": (used.ru_utime + used.ru_stime) * 1e6}
 
 
-def compare(load: str, sides: Sequence[str], rounds: int, endpoint: str = "", extra: Mapping[str, Mapping[str, str]] | None = None, **options: Any) -> dict[str, Figures]:
+def compare(
+    load: str, sides: Sequence[str], rounds: int, endpoint: str = "", extra: Mapping[str, Mapping[str, str]] | None = None, **options: Any
+) -> dict[str, Figures]:
     """Medians by side over so many rounds, each of which runs every side once."""
     runs = [{side: run(load, side, endpoint, (extra or {}).get(side), **options) for side in sides} for _ in range(rounds)]
     return {side: {name: median(one[side][name] for one in runs) for name in runs[0][side]} for side in sides}
