@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import wrapt
 
+from otel_agents import semconv as names
 from otel_agents.telemetry.context import restore, swap
 from otel_agents.telemetry.guard import guard
 from otel_agents.telemetry.operations import Operation
@@ -42,7 +43,12 @@ class Followed:
     def stop(self, outcome: str = "ok") -> None:
         if not self.operation.ended:
             self._read()
-            self.operation.stop(outcome)
+            self.operation.stop("ok" if self._is_complete() else outcome)
+
+    def _is_complete(self) -> bool:
+        """Whether every choice has said why it finished: who leaves then has cut nothing short."""
+        reasons = self.operation.fields.get(names.RESPONSE_FINISH_REASONS)
+        return bool(reasons) and "error" not in reasons
 
     def fail(self, error: BaseException) -> None:
         if not self.operation.ended:

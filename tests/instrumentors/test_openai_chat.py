@@ -170,6 +170,17 @@ def test_a_stream_broken_off_early(observed: Observed, client: openai.OpenAI, ho
     assert told(span) == {**CUT, **HALF, "otel_agents.outcome": "cancelled"}
 
 
+def test_who_leaves_after_the_finish_reason_cuts_nothing_short(observed: Observed, client: openai.OpenAI) -> None:
+    stream = ask(client, stream=True)
+    for chunk in stream:
+        if chunk.choices[0].finish_reason:
+            break
+    stream.close()
+    span = observed.only()
+    assert told(span)["gen_ai.response.finish_reasons"] == ["stop"]
+    assert "otel_agents.outcome" not in told(span)
+
+
 async def test_an_async_stream_broken_off_early(observed: Observed, async_client: openai.AsyncOpenAI) -> None:
     async with await ask(async_client, stream=True) as stream:
         await stream.__anext__(), await stream.__anext__()
