@@ -55,7 +55,7 @@ class _Choice:
                 self.pieces.setdefault(name, []).append(delta[name])
         for call in items(delta.get("tool_calls")):
             self.calls.setdefault(whole(field(call, "index")) or 0, _Call()).add(call)
-        if delta.get("function_call") is not None:
+        if delta.get("function_call") is not None and not items(delta.get("tool_calls")):  # some servers say it both ways
             self.calls.setdefault(0, _Call()).add({"function": delta["function_call"]})
 
     def folded(self) -> dict[str, Any]:

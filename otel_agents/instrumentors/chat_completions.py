@@ -180,7 +180,7 @@ def _spoken(item: Any) -> Iterator[Message]:
         yield {"type": "refusal", "content": refusal}
     for call in items(field(item, "tool_calls")):
         yield _call(call)
-    if (older := field(item, "function_call")) is not None:
+    if (older := field(item, "function_call")) is not None and not items(field(item, "tool_calls")):  # some servers say it both ways
         yield {"type": "tool_call", "name": text(field(older, "name")) or "", "arguments": parsed(field(older, "arguments"))}
 
 

@@ -148,6 +148,21 @@ def test_tool_calls_of_a_stream(observed: Observed, server: ModelServer, client:
     ]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_call_that_a_server_says_in_the_old_way_too_is_one_call(observed: Observed, server: ModelServer, client: openai.OpenAI, stream: bool) -> None:
+    call = tool_call("look", {"at": "it"})
+    whole, streamed = chat(None, tool_calls=[call]), chat_stream(tool_calls=[call])
+    whole.body["choices"][0]["message"]["function_call"] = call["function"]
+    deltas = [event["choices"][0]["delta"] for event in streamed.events or () if type(event) is dict]
+    for delta in deltas:
+        delta.update({"function_call": one["function"] for one in delta.get("tool_calls", ())})
+    server.will(streamed if stream else whole)
+    answer = ask(client, stream=stream)
+    if stream:
+        list(answer)
+    assert observed.only()["attributes"]["gen_ai.output.messages"] == [{"role": "assistant", "parts": [LOOK]}]
+
+
 CUT = {**STREAM, **RESPONSE, "gen_ai.response.finish_reasons": ["error"]}
 HALF = {"gen_ai.output.messages": [{"role": "assistant", "parts": [{"type": "text", "content": "hel"}]}]}
 
