@@ -41,10 +41,10 @@ class Segment:
     began: float = field(default_factory=time.monotonic)
 
 
-def create(signal: str, path: Path) -> Segment:
+def create(signal: str, path: Path, mode: int = 0o600) -> Segment:
     """A new segment under its final name, where nobody could meet it unlocked."""
     unfinished = path.with_name(path.name + UNFINISHED)
-    fd = os.open(unfinished, CREATE, 0o600)
+    fd = os.open(unfinished, CREATE, mode)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         status = os.fstat(fd)

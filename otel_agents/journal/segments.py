@@ -61,9 +61,11 @@ class Journal:
         cap_bytes: int = 512 * MIB,
         max_age_s: float = 7 * 86400.0,
         fsync: bool = False,
+        group_readable: bool = False,
         dropped: Dropped = lambda signal, reason, count: None,
     ) -> None:
         self.root, self.folder, self.destination = Path(folder), Path(folder) / destination, destination
+        self._folder_mode, self._file_mode = (0o750, 0o640) if group_readable else (0o700, 0o600)
         self.cap_bytes, self.max_age_s, self._fsync, self._dropped = cap_bytes, max_age_s, fsync, dropped
         self.rotate_bytes = max(1, min(rotate_bytes, cap_bytes // SHARES))
         self._begin()
@@ -191,11 +193,11 @@ class Journal:
     def _create(self, signal: str) -> Segment:
         path = self.folder / f"{signal}-{self.owner}-{next(self._numbers)}.jsonl"
         try:
-            return create(signal, path)
+            return create(signal, path, self._file_mode)
         except FileNotFoundError:
-            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self.folder.mkdir(mode=0o700, exist_ok=True)
-            return create(signal, path)
+            self.root.mkdir(mode=self._folder_mode, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=self._folder_mode, exist_ok=True)
+            return create(signal, path, self._file_mode)
 
     def _rotate(self, old: Segment, new: Segment) -> Segment:
         """Put the new file behind the same descriptor; a copy of the old one keeps its lock until it is sent."""

@@ -308,3 +308,16 @@ def test_what_is_written_is_one_line_an_item(journal: Journal, tmp_path: Path) -
     journal.append("logs", json.dumps({"a": "\n"}).encode() + b"\n")
     [segment] = journal.segments("logs")
     assert len(segment.path.read_bytes().splitlines()) == 1
+
+
+@pytest.mark.parametrize(("group_readable", "folder", "file"), [(False, 0o700, 0o600), (True, 0o750, 0o640)])
+def test_who_may_read_the_journal(tmp_path: Path, group_readable: bool, folder: int, file: int) -> None:
+    before = os.umask(0o022)
+    try:
+        journal = Journal(tmp_path / "journal", "local", group_readable=group_readable)
+        journal.append("traces", b"{}\n")
+    finally:
+        os.umask(before)
+    (segment,) = journal.folder.iterdir()
+    assert [stat.S_IMODE(os.stat(path).st_mode) for path in (journal.folder, segment)] == [folder, file]
+    journal.close()
