@@ -154,8 +154,8 @@ def test_a_call_that_a_server_says_in_the_old_way_too_is_one_call(observed: Obse
     whole, streamed = chat(None, tool_calls=[call]), chat_stream(tool_calls=[call])
     whole.body["choices"][0]["message"]["function_call"] = call["function"]
     deltas = [event["choices"][0]["delta"] for event in streamed.events or () if type(event) is dict]
-    for delta in deltas:
-        delta.update({"function_call": one["function"] for one in delta.get("tool_calls", ())})
+    for delta in (delta for delta in deltas if "tool_calls" in delta):
+        delta["function_call"] = delta["tool_calls"][0]["function"]
     server.will(streamed if stream else whole)
     answer = ask(client, stream=stream)
     if stream:
