@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ from otel_agents.telemetry.guard import guard
 CARRIED = "_otel_agents_carried"
 LEDGER = "python"
 VARIABLES = {"traceparent": "TRACEPARENT", "tracestate": "TRACESTATE", "baggage": "BAGGAGE"}
+MEMBER = re.compile(r"\s*[!#$%&'*+.^_`|~\w-]+\s*=\s*[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*\s*(;[\x20-\x7e]*)?", re.ASCII)
 SWITCH = "OTEL_AGENTS_ENABLED"
 
 Function = Callable[..., Any]
@@ -52,8 +54,13 @@ def sent() -> dict[str, str]:
 def received(carried: Mapping[str, str]) -> Context:
     """The current context with what W3C headers say."""
     with guard("receive context"):
-        return propagate.extract(dict(carried), get_current())
+        return propagate.extract({header: well_formed(value) if header == "baggage" else value for header, value in carried.items()}, get_current())
     return get_current()
+
+
+def well_formed(baggage: str) -> str:
+    """The members that W3C's grammar knows: the official propagator would print a warning for any other."""
+    return ",".join(member for member in baggage[:8192].split(",") if MEMBER.fullmatch(member))
 
 
 def from_environment() -> None:

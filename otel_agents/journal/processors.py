@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from opentelemetry.context import Context
+from opentelemetry.context import Context, get_current
 from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
 from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
 from opentelemetry.sdk.resources import Resource
@@ -32,9 +32,9 @@ class JournalSpans(SpanProcessor):
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         scope = span.instrumentation_scope
-        if parent_context is not None and (scope is None or scope.name != self._own_scope):
+        if scope is None or scope.name != self._own_scope:
             with self._guard("session"):
-                self._give(span, self._session(parent_context))
+                self._give(span, self._session(get_current() if parent_context is None else parent_context))
 
     def _give(self, span: Span, attributes: Mapping[str, Any]) -> None:
         if attributes:

@@ -14,7 +14,7 @@ from types import AsyncGeneratorType, CodeType, CoroutineType, FunctionType, Gen
 from typing import Any, Protocol
 
 from otel_agents import semconv as names
-from otel_agents.telemetry.context import engine, get_current, restore, swap
+from otel_agents.telemetry.context import attach, back, engine, get_current, restore, swap
 from otel_agents.telemetry.guard import guard
 from otel_agents.telemetry.kinds import KINDS
 from otel_agents.telemetry.operations import Operation, begin
@@ -147,7 +147,8 @@ def _async_generator(function: Function, plan: Plan) -> Function:
         inner = function(*args, **kwargs)
         resume, sent = inner.asend, None
         while True:
-            before = swap(saved)
+            before = get_current()
+            token = attach(saved)
             try:
                 value = await resume(sent)
             except StopAsyncIteration:
@@ -156,7 +157,7 @@ def _async_generator(function: Function, plan: Plan) -> Function:
                     plan.end(operation, call, None)
                 return
             except BaseException as error:
-                restore(before, saved)
+                back(token)  # not by force: the collector closes it wherever it happens to run
                 if operation is not None:
                     operation.fail(error)
                 raise

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import baggage
 from opentelemetry.baggage import _BAGGAGE_KEY as BAGGAGE
-from opentelemetry.context import Context, attach, get_current
+from opentelemetry.context import _RUNTIME_CONTEXT, Context, attach, get_current
 from opentelemetry.trace.propagation import _SPAN_KEY as SPAN
 
 from otel_agents import semconv
 
 if TYPE_CHECKING:
+    from contextvars import Token
+
     from opentelemetry._logs import Logger, LoggerProvider
     from opentelemetry.trace import Tracer
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 OPERATION = "otel_agents.operation"
 SESSION = "otel_agents.session"
+MEMBER = 1024  # characters of a value that travels as baggage: the header has room for 8192 bytes, and what goes beyond is complained of
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -74,6 +78,12 @@ def restore(before: Context, ours: Context) -> None:
         attach(before)
 
 
+def back(token: Token[Context]) -> None:
+    """Put back what was current when `attach` gave this token, whatever has been left behind since; in another task or thread than that, nothing."""
+    with suppress(ValueError):
+        _RUNTIME_CONTEXT.detach(token)
+
+
 # ------------------------------------------------------------------------------------------------ session
 
 _NAMES = {semconv.CONVERSATION_ID: semconv.CONVERSATION_ID, semconv.USER_ID: semconv.USER_ID}
@@ -115,7 +125,8 @@ def with_session(context: Context, attributes: Mapping[str, Any]) -> Context:
     merged = {**session_of(context), **attributes}
     carried = context
     for name, value in attributes.items():
-        carried = baggage.set_baggage(_member(name), str(value), carried)
+        if len(value) <= MEMBER:
+            carried = baggage.set_baggage(_member(name), value, carried)
     return Context({**carried, SESSION: merged, **_to_util_genai(attributes)})
 
 
@@ -127,4 +138,4 @@ def _to_util_genai(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     return {module.CONVERSATION_ID_KEY: attributes[semconv.CONVERSATION_ID]} if module and named else NOTHING
 
 
-__all__ = ["NOTHING", "OPERATION", "SESSION", "SPAN", "Context", "Engine", "engine", "get_current", "restore", "session_of", "swap", "with_session"]
+__all__ = ["NOTHING", "OPERATION", "SESSION", "SPAN", "Context", "Engine", "attach", "back", "engine", "get_current", "restore", "session_of", "swap", "with_session"]
