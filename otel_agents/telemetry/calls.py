@@ -145,12 +145,15 @@ def _async_generator(function: Function, plan: Plan) -> Function:
         operation = plan.begin(call)
         saved = operation.context if operation is not None else get_current()
         inner = function(*args, **kwargs)
-        resume, sent = inner.asend, None
+        resume: Callable[[Any], Any] = inner.asend
+        sent: Any = None
         while True:
             before = get_current()
             token = attach(saved)
             try:
                 value = await resume(sent)
+                if inner.ag_frame is None:  # the loop has closed it before us, and `athrow` then gives None
+                    raise sent
             except StopAsyncIteration:
                 swap(before)
                 if operation is not None:
