@@ -6,9 +6,11 @@ import atexit
 import gc
 import logging
 import os
+import sys
 import threading
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from otel_agents.telemetry.context import engine
@@ -72,8 +74,18 @@ def _hook() -> None:
     _await_foreign_items()
     if not process.hooked:
         process.hooked = True
-        atexit.register(shutdown)
+        atexit.register(_at_exit)
         os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+
+
+def _at_exit() -> None:
+    """The last words. An interrupt meanwhile (a second Ctrl-C) ends them; one that ended the program stays what its exit status tells."""
+    interrupted = getattr(sys, "last_type", None) is KeyboardInterrupt
+    with suppress(KeyboardInterrupt):
+        shutdown()
+    if interrupted:
+        with suppress(KeyboardInterrupt):
+            exec("raise KeyboardInterrupt")  # Python ends by SIGINT only if the last string it ran did; imports run strings (dataclasses do)
 
 
 def _before_fork() -> None:
@@ -88,8 +100,18 @@ def _after_fork_in_parent() -> None:
 
 def _after_fork_in_child() -> None:
     process.lock = threading.RLock()
-    if process.pipeline is not None:
-        process.pipeline.after_fork_in_child()
+
+
+def _follow_forks(pipeline: Any) -> None:
+    """Renew this pipeline in forked children, after the SDK's own hooks, which came with its providers and give a child's spans an instance id at random."""
+    held = weakref.ref(pipeline)
+
+    def renew() -> None:
+        renewed = held()
+        if renewed is not None and renewed is process.pipeline:
+            renewed.after_fork_in_child()
+
+    os.register_at_fork(after_in_child=renew)
 
 
 def _await_foreign_items() -> None:
@@ -129,6 +151,7 @@ def prepare() -> None:
         try:
             with guard("build the pipeline"), uncollected():
                 process.pipeline = _build()
+                _follow_forks(process.pipeline)
         finally:
             process.builder = None
             if process.pipeline is None:

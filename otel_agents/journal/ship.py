@@ -61,6 +61,8 @@ class Shipper:
     @property
     def _couriers(self) -> dict[str, Courier]:
         """The ways out, made when they are first needed: HTTP and TLS take longer to import than all the rest of us."""
+        if self._known is None and not any(self._endpoints.values()):
+            self._known = {}
         if self._known is None:
             from otel_agents.journal.delivery import Courier
 
@@ -190,6 +192,8 @@ class Shipper:
 
     def _ways_out(self, deadline: float) -> dict[str, Courier]:
         """The couriers worth a try: their last send was fine, or a connection comes within 250 ms for all of them together."""
+        if not self._couriers:
+            return {}
         from otel_agents.journal.wire import connects
 
         until = min(deadline, time.monotonic() + CONNECT_S)
