@@ -125,6 +125,7 @@ CHILDREN = """
 """
 
 
+@pytest.mark.own_attributes("tenant")
 @pytest.mark.parametrize("how", ["spawn", "forkserver", "fork", "pool-spawn", "pool-forkserver", "pool-fork", "subprocess", "os.fork"])
 def test_children_are_observed_below_their_parent(start, tmp_path: Path, how: str) -> None:
     written(tmp_path, CHILDREN)
@@ -137,6 +138,7 @@ def test_children_are_observed_below_their_parent(start, tmp_path: Path, how: st
     assert parent["resource"]["service.instance.id"] != child["resource"]["service.instance.id"]
 
 
+@pytest.mark.own_attributes("tenant")
 @pytest.mark.parametrize("how", ["spawn", "forkserver", "fork", "pool-spawn", "pool-fork", "subprocess"])
 def test_childrens_counts_arrive_from_zero(start, tmp_path: Path, how: str) -> None:
     written(tmp_path, CHILDREN)
