@@ -35,8 +35,8 @@ LOGGING = {
         import logging.config
         logging.getLogger('early').warning('before')
         logging.config.dictConfig({'version': 1, 'disable_existing_loggers': True, 'formatters': {'f': {'format': '%(name)s:%(message)s'}},
-            'handlers': {'h': {'class': 'logging.StreamHandler', 'formatter': 'f', 'stream': 'ext://sys.stdout'}}, 'root': {'handlers': ['h'], 'level': 'DEBUG'},
-            'loggers': {'quiet': {'level': 'ERROR'}, 'apart': {'propagate': False, 'handlers': ['h']}}})
+            'handlers': {'h': {'class': 'logging.StreamHandler', 'formatter': 'f', 'stream': 'ext://sys.stdout'}},
+            'root': {'handlers': ['h'], 'level': 'DEBUG'}, 'loggers': {'quiet': {'level': 'ERROR'}, 'apart': {'propagate': False, 'handlers': ['h']}}})
         for name in ('early', 'app', 'quiet', 'apart'):
             logging.getLogger(name).warning('%s says', name)
     """,

@@ -1,0 +1,134 @@
+"""What an import costs and who may know whom: `import otel_agents` stays light, every library has its home, imports point down."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import otel_agents
+from otel_agents.instrumentors.registry import INSTRUMENTORS
+
+PACKAGE = Path(otel_agents.__file__).parent
+ROOT = PACKAGE.parent
+HEAVY = ("pydantic", "pydantic_settings", "wrapt", "duckdb", "opentelemetry.sdk", "litellm", "openai", "orjson", "yaml", "rich", "grpc", "requests")
+HOMES = {
+    "opentelemetry.sdk": ("sdk", "pipeline", "escape", "testing", "journal.", "logs"),
+    "opentelemetry.exporter": ("escape",),
+    "opentelemetry.proto": ("journal.",),
+    "google": ("journal.",),
+    "pydantic": ("settings",),
+    "pydantic_settings": ("settings",),
+    "yaml": ("sources",),
+    "wrapt": ("instrumentors.patching", "telemetry.streams"),
+    "rich": ("cli.",),
+    "grpc": ("journal.wire_grpc", "escape"),
+    "pytest": ("testing",),
+    **{instrumentor.module: (instrumentor.file.removeprefix("otel_agents."), "cli.") for instrumentor in INSTRUMENTORS},
+}
+STANDARD = frozenset(sys.stdlib_module_names)
+EVERYWHERE = ("otel_agents", "opentelemetry", "orjson")
+
+
+def loaded(code: str) -> set[str]:
+    show = f"import sys\nbefore = set(sys.modules)\n{code}\nprint(*sorted(set(sys.modules) - before))"
+    return set(subprocess.run([sys.executable, "-I", "-c", show], capture_output=True, text=True, check=True).stdout.split())
+
+
+def heavy(modules: set[str]) -> set[str]:
+    return {name for name in modules if name in HEAVY or name.startswith(tuple(f"{one}." for one in HEAVY))}
+
+
+def test_the_package_imports_nothing_at_all() -> None:
+    assert loaded("import otel_agents") == {"otel_agents"}
+
+
+@pytest.mark.parametrize("name", [name for name in otel_agents.__all__ if name not in ("start", "flush", "shutdown")])
+def test_a_verb_imports_nothing_heavy(name: str) -> None:
+    assert heavy(loaded(f"import otel_agents; otel_agents.{name}")) <= {"orjson", "orjson.orjson"}
+
+
+def test_starting_with_the_variable_imports_nothing_heavy() -> None:
+    assert heavy(loaded("from otel_agents.bootstrap import _begin; _begin()")) <= {"orjson", "orjson.orjson"}
+
+
+def test_every_public_name_is_there_and_no_other() -> None:
+    assert sorted(otel_agents.__all__) == sorted(name for names in otel_agents.HOMES.values() for name in names)
+    assert {name for name in otel_agents.__all__ if not callable(getattr(otel_agents, name))} == set()
+    assert set(otel_agents.__all__) <= set(dir(otel_agents))
+    typed = next(node for node in ast.parse((PACKAGE / "__init__.py").read_text()).body if isinstance(node, ast.If))
+    assert sorted(alias.name for node in typed.body if isinstance(node, ast.ImportFrom) for alias in node.names) == sorted(otel_agents.__all__)
+
+
+def test_an_unknown_name_says_which_there_are() -> None:
+    with pytest.raises(AttributeError, match="'otel_agents' has no attribute 'trace'; it has .*agent.*workflow"):
+        otel_agents.trace  # noqa: B018 - the access is what is tested
+
+
+# ------------------------------------------------------------------------------------------------ homes
+
+
+def imports(file: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "import_module" and isinstance(node.args[0], ast.Constant):
+            yield str(node.args[0].value)
+
+
+def module(file: Path) -> str:
+    return ".".join(file.relative_to(PACKAGE).with_suffix("").parts)
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def is_inside(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+@pytest.mark.parametrize("library", HOMES)
+def test_every_library_has_its_home(library: str) -> None:
+    strangers = {
+        module(file)
+        for file in FILES
+        if not module(file).startswith(tuple(home for home in HOMES[library] if home.endswith("."))) and module(file) not in HOMES[library]
+        for name in imports(file)
+        if is_inside(name, library)
+    }
+    assert strangers == set()
+
+
+def test_no_library_is_without_a_home() -> None:
+    named = {name.split(".")[0] for file in FILES for name in imports(file)}
+    assert named - STANDARD - {home.split(".")[0] for home in HOMES} - set(EVERYWHERE) == set()
+
+
+def test_a_library_is_imported_only_inside_the_hook_that_its_import_triggers() -> None:
+    for instrumentor in INSTRUMENTORS:
+        file = PACKAGE.joinpath(*instrumentor.file.split(".")[1:]).with_suffix(".py")
+        top = [node for node in ast.parse(file.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
+        found = [name for node in top for name in ([alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""])]
+        assert not [name for name in found if is_inside(name, instrumentor.module)]
+
+
+def test_imports_point_down() -> None:
+    """The ranks of [tool.importlinter]."""
+    done = subprocess.run([Path(sys.executable).with_name("lint-imports"), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_module_has_a_rank() -> None:
+    import tomllib
+
+    layers = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
+    ranked = {name.strip() for layer in layers for name in layer.replace("|", ":").split(":")}
+    modules = {f"otel_agents.{file.stem}" for file in PACKAGE.glob("*.py") if file.stem not in ("__init__", "__main__")}
+    folders = {f"otel_agents.{folder.parent.name}" for folder in PACKAGE.glob("*/__init__.py")}
+    assert modules | folders == ranked
