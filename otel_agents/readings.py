@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -33,6 +33,7 @@ MEMORY_ACTIONS = {
 }
 INFERENCES = {"chat": "chat", "generate_content": "generate_content", "text_completion": "text_completion"}
 SIGNATURE_SIZE = 2048
+SCALARS = frozenset({str, int, float, bool, type(None)})
 
 
 class Subject:
@@ -153,11 +154,17 @@ def after_values(operation: Operation, subject: Subject, result: Any) -> None:
 
 
 def before_tool(operation: Operation, subject: Subject, call: Call) -> None:
-    arguments = subject.arguments(call)
-    if operation.agent is not None:
-        operation.signature = hash((subject.name, as_json(arguments, SIGNATURE_SIZE)))
-    if _captures():
-        operation.capture({names.TOOL_CALL_ARGUMENTS: arguments})
+    captures = _captures()
+    if captures or operation.agent is not None:
+        arguments = subject.arguments(call)
+        operation.signature = hash((subject.name, _signature(arguments)))
+        if captures:
+            operation.capture({names.TOOL_CALL_ARGUMENTS: arguments})
+
+
+def _signature(arguments: Mapping[str, Any]) -> Hashable:
+    """What tells one call's arguments from another's."""
+    return tuple(arguments.items()) if all(type(value) in SCALARS for value in arguments.values()) else as_json(arguments, SIGNATURE_SIZE)
 
 
 def after_tool(operation: Operation, subject: Subject, result: Any) -> None:

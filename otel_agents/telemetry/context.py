@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import MappingProxyType
@@ -113,8 +114,6 @@ def _member(attribute: str) -> str:
 
 def _from_util_genai(context: Context) -> Mapping[str, Any]:
     """The conversation that the official util-genai put on the context, if that package is loaded at all."""
-    import sys
-
     module = sys.modules.get(_UTIL_GENAI)
     conversation = context.get(module.CONVERSATION_ID_KEY) if module else None
     return {semconv.CONVERSATION_ID: conversation} if type(conversation) is str else NOTHING
@@ -131,8 +130,6 @@ def with_session(context: Context, attributes: Mapping[str, Any]) -> Context:
 
 
 def _to_util_genai(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-    import sys
-
     module = sys.modules.get(_UTIL_GENAI)
     named = semconv.CONVERSATION_ID in attributes
     return {module.CONVERSATION_ID_KEY: attributes[semconv.CONVERSATION_ID]} if module and named else NOTHING

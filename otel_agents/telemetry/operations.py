@@ -111,13 +111,14 @@ class Operation(Setters):
                 self._finish()
 
     def _finish(self) -> None:
-        nanoseconds = perf_counter_ns() - self._started
-        with guard("finish"):
-            self.kind.finish(self)
+        nanoseconds, recording = perf_counter_ns() - self._started, self.span.is_recording()
+        if recording or engine.instruments is not None:
+            with guard("finish"):
+                self.kind.finish(self)
         if engine.instruments is not None and self.kind.measure is not None:
             with guard("measure"):
                 self.kind.measure(engine.instruments, self, nanoseconds / 1e9)
-        if self.span.is_recording():
+        if recording:
             events.of_end(self)
             self._end_span(nanoseconds)
         if self.context.get(OPERATION) is self:  # a circle that the collector would have to find: the context holds the operation, and that its context
