@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace import TracerProvider, sampling
 from otel_agents import semconv as names
 from otel_agents.journal.encode import Lines
 from otel_agents.journal.processors import JournalLogs, JournalMetrics, JournalSpans
+from otel_agents.program import id_generator, process_start, service_name, version
 from otel_agents.providers import HOMES, Exports, Watch, follow, leave, parts
 from otel_agents.telemetry.content import Policy
 from otel_agents.telemetry.context import Context, engine, get_current, session_of, swap
@@ -64,9 +65,11 @@ class Pipeline:
         self.began = time.time_ns() if self.forked else process_start()
         self.journal = self._journal(settings.destination)
         self.local: Journal | None = None
+        self._stores: list[tuple[Journal, Shipper]] = []
         self.lines = Lines(self.redact)
         self.endpoints = {signal: settings.endpoint(signal) if settings.ship else None for signal in SIGNALS if settings.exports(signal)}
         self.shipper = Shipper(self.journal, self.endpoints, interval_s=settings.ship_interval, suppress=untraced)
+        self._stores.append((self.journal, self.shipper))
         self.keeper = Keeper(self._ship, self.collect, ship_every=settings.ship_interval, collect_every=settings.metric_interval)
         self.reader = self._reader()
         self._exports = Exports()
@@ -83,6 +86,7 @@ class Pipeline:
             cap_bytes=settings.journal_max_bytes,
             max_age_s=settings.journal_max_age,
             fsync=settings.journal_fsync,
+            group_readable=settings.journal_group_readable,
             dropped=self._dropped,
         )
 
@@ -116,6 +120,8 @@ class Pipeline:
                 provider = self._own_provider(signal, resource)
                 self.own[signal] = provider
                 self._attach(signal, provider)
+                if "console" in (self.settings.exporters(signal) or ()):
+                    self._print(signal, provider)
                 self.watch.install(signal, provider)
         for signal in SIGNALS:
             if signal not in missing:
@@ -125,7 +131,7 @@ class Pipeline:
 
     def _own_provider(self, signal: str, resource: Resource) -> Any:
         if signal == "traces":
-            return TracerProvider(resource=resource, shutdown_on_exit=False)
+            return TracerProvider(resource=resource, shutdown_on_exit=False, id_generator=id_generator(self.settings.id_generator))
         if signal == "logs":
             return LoggerProvider(resource=resource, shutdown_on_exit=False)
         return self._meter_provider(resource)
@@ -149,6 +155,21 @@ class Pipeline:
         if part is not None and not (signal == "metrics" and provider is self.own.get(signal)):
             getattr(provider, TAKES[signal])(part)
             self._given_to.append((signal, provider, part))
+
+    def _print(self, signal: str, provider: Any) -> None:
+        """OTEL_<SIGNAL>_EXPORTER=console: what a provider of ours records is printed, too."""
+        from opentelemetry.sdk._logs.export import ConsoleLogRecordExporter, SimpleLogRecordProcessor
+        from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, PeriodicExportingMetricReader
+        from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+
+        made: Mapping[str, Callable[[], Any]] = {
+            "traces": lambda: SimpleSpanProcessor(ConsoleSpanExporter()),
+            "logs": lambda: SimpleLogRecordProcessor(ConsoleLogRecordExporter()),
+            "metrics": lambda: PeriodicExportingMetricReader(ConsoleMetricExporter()),
+        }
+        printer = made[signal]()
+        getattr(provider, TAKES[signal])(printer)
+        self._given_to.append((signal, provider, printer))
 
     def join(self, signal: str, provider: Any) -> None:
         """Work with the provider that the program has set, from now on."""
@@ -194,7 +215,7 @@ class Pipeline:
         engine.logger_provider = self.providers["logs"] if settings.logs else None
         engine.log_level = settings.log_level if settings.logs else 1 << 30
         engine.events = given["logs"](*scope) if settings.exports("logs") else None
-        engine.follows_parent = isinstance(getattr(self.providers["traces"], "sampler", None), sampling.ParentBased)
+        engine.follows_parent = follows_parent(getattr(self.providers["traces"], "sampler", None))
         engine.tracer = given["traces"](*scope)
         if engine.instruments is not None:
             engine.instruments.observe(names.METRIC_OA_SHIPPER_LAG, self._lag)
@@ -214,8 +235,14 @@ class Pipeline:
         if endpoint is None or self.settings.join_export or provider is self.own.get(signal) or not self._exports.to(signal, provider, endpoint.url):
             return None
         if self.local is None:
-            self.local = self._journal("local")
+            self._open_local()
         return self.local
+
+    def _open_local(self) -> None:
+        from otel_agents.journal.ship import Shipper
+
+        self.local = self._journal("local")
+        self._stores.append((self.local, Shipper(self.local, dict.fromkeys(SIGNALS), interval_s=self.settings.ship_interval)))
 
     def _collect_soon(self) -> None:
         if time.monotonic() - self._collected > CHILD_COLLECTS_EVERY:
@@ -231,8 +258,9 @@ class Pipeline:
                     reader.collect(timeout_millis=5_000)
 
     def _ship(self) -> None:
-        with guard("ship"):
-            self.shipper.run_once()
+        for _, shipper in self._stores:
+            with guard("ship"):
+                shipper.run_once()
 
     def _lag(self) -> float:
         return self.shipper.lag_seconds()
@@ -264,29 +292,29 @@ class Pipeline:
         self.collect()
         with guard("last sending"):
             self.shipper.flush(2.3)
-        self.shipper.close()
-        if self.local is not None:
-            self.local.close()
+        for _, shipper in self._stores:
+            shipper.close()
         self.finished = False  # an item that still comes begins a new segment; nobody sends it before the next program
 
     def before_fork(self) -> None:
         with guard("before fork"):
             self.keeper.pause(0.5)
-            self.journal.before_fork()
+            for journal, _ in self._stores:
+                journal.before_fork()
 
     def after_fork_in_parent(self) -> None:
         with guard("after fork"):
-            self.journal.after_fork_in_parent()
+            for journal, _ in self._stores:
+                journal.after_fork_in_parent()
 
     def after_fork_in_child(self) -> None:
         """A forked child is a new process: its own segments, instance, counts and threads."""
         with guard("after fork"):
             self.forked = True
-            self.journal.after_fork_in_child()
-            self.shipper.after_fork_in_child()
+            for journal, shipper in self._stores:
+                journal.after_fork_in_child()
+                shipper.after_fork_in_child()
             self.keeper.after_fork_in_child()
-            if self.local is not None:
-                self.local.after_fork_in_child()
             self.began, self.lines = time.time_ns(), Lines(self.redact)
             engine.failures = {}
             self._renew()
@@ -339,6 +367,11 @@ def at_the_end_of_forked_workers(owner: object, act: Callable[[], None]) -> None
         util.register_after_fork(owner, lambda _: util.Finalize(None, act, exitpriority=0))
 
 
+def follows_parent(sampler: Any) -> bool:
+    """Whether what is below an unsampled span is surely not sampled either."""
+    return sampler is sampling.ALWAYS_OFF or isinstance(sampler, sampling.ParentBased)
+
+
 def preferences(settings: Settings) -> dict[str, Any]:
     """Temporality and aggregation as OTEL_EXPORTER_OTLP_METRICS_* ask for them."""
     from opentelemetry.sdk.metrics import Counter, Histogram, ObservableCounter
@@ -352,16 +385,6 @@ def preferences(settings: Settings) -> dict[str, Any]:
     return chosen
 
 
-def process_start() -> int:
-    """Nanoseconds since the epoch at which this process began; where the system does not say, now."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        with open("/proc/self/stat", "rb") as stat:
-            ticks = int(stat.read().rpartition(b")")[2].split()[19])
-        age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
-        return time.time_ns() - max(1_000_000, int(age * 1e9))
-    return time.time_ns()
-
-
 @contextlib.contextmanager
 def untraced() -> Iterator[None]:
     """Our own doings are no items: neither ours nor the official instrumentations' (both suppression keys of the API)."""
@@ -370,21 +393,3 @@ def untraced() -> Iterator[None]:
         yield
     finally:
         swap(before)
-
-
-def service_name() -> str:
-    """The program's name, where nobody gave one: its file or module."""
-    called = sys.argv[0] if sys.argv and sys.argv[0] not in ("", "-c", "-m") else ""
-    stem = os.path.splitext(os.path.basename(called))[0]
-    return (os.path.basename(os.path.dirname(os.path.abspath(called))) if stem == "__main__" else stem) or "python"
-
-
-def version() -> str:
-    """Our version, for the scope."""
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed
-
-    try:
-        return installed("otel-agents")
-    except PackageNotFoundError:
-        return ""

@@ -16,7 +16,7 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider, sampling
 
 import otel_agents as oa
-from otel_agents.pipeline import process_start
+from otel_agents.program import process_start
 from otel_agents.telemetry.context import Context, engine
 from otel_agents.telemetry.guard import swallow
 from otel_agents.testing import Telemetry, attributes_of, capture

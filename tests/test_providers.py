@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -171,3 +174,13 @@ def test_nothing_of_ours_is_left_where_we_leave(tmp_path: Path, whose: str) -> N
     assert (done.status, done.out) == (0, "")
     assert done.spans == ["step seen-0", "step seen-1"]
     assert bodies(done) == ["seen", "seen"]
+
+
+def test_the_console_exporter_prints_what_is_recorded(tmp_path: Path) -> None:
+    program = "import otel_agents as oa\noa.start()\nwith oa.step('shown'):\n    pass\n"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    env = {**kept, "OTEL_AGENTS_JOURNAL_DIR": str(tmp_path), "OTEL_TRACES_EXPORTER": "console", "OTEL_PYTHON_ID_GENERATOR": "nowhere"}
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, '"name": "step shown"' in done.stdout) == (0, True)
+    assert done.stderr.count("OTEL_PYTHON_ID_GENERATOR=nowhere") == 1
+    assert b"step shown" in next(tmp_path.glob("local/traces-*")).read_bytes()

@@ -48,7 +48,7 @@ class Followed:
     def _is_complete(self) -> bool:
         """Whether every choice has said why it finished: who leaves then has cut nothing short."""
         reasons = self.operation.fields.get(names.RESPONSE_FINISH_REASONS)
-        return bool(reasons) and "error" not in reasons
+        return reasons is not None and len(reasons) > 0 and "error" not in reasons
 
     def fail(self, error: BaseException) -> None:
         if not self.operation.ended:
