@@ -210,5 +210,5 @@ def pairs_of(redact: Redact) -> Pairs:
 
 def attributes(given: Mapping[str, Any], redact: Redact) -> list[Json]:
     """The KeyValue list of a flat mapping with string keys; its elements are shared, and for reading only."""
-    table, pairs = VALUES, pairs_of(redact)  # type: ignore[arg-type]  # the cache wants to hear that a callable can be hashed  # type: ignore[arg-type]  # a function or a Redactor: both hash by identity
+    table, pairs = VALUES, pairs_of(redact)  # type: ignore[arg-type]  # a function or a Redactor: both hash by identity
     return [pairs[name, value] if type(value) is str else {"key": name, "value": table[type(value)](value, redact)} for name, value in given.items()]
