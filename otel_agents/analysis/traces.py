@@ -139,7 +139,7 @@ def open_run(run: Log, closing: Log | None, is_alive: IsAlive) -> Span:
     return Span(
         trace_id=run.trace_id,
         span_id=run.span_id,
-        parent_id="",
+        parent_id=str(attributes.pop(names.OA_PARENT_ID, "")),
         name=run_name(attributes),
         kind="internal",
         start=run.time,

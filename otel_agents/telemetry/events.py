@@ -8,6 +8,7 @@ from time import time_ns
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry._logs import SeverityNumber
+from opentelemetry.trace import format_span_id
 
 from otel_agents import semconv as names
 from otel_agents.telemetry.context import NOTHING, engine
@@ -41,7 +42,13 @@ def of_start(operation: Operation) -> None:
     """A run that begins is told of at once, so that one that never ends is known."""
     if operation.kind.is_agent:
         with guard("event"):
-            emit(names.EVENT_OA_RUN_STARTED, _run(operation), operation.context)
+            emit(names.EVENT_OA_RUN_STARTED, {**_run(operation), **_parent(operation)}, operation.context)
+
+
+def _parent(operation: Operation) -> dict[str, str]:
+    """The span above, so that a run that never ends is found in its place."""
+    above = operation.parent.span.get_span_context() if operation.parent is not None else None
+    return {names.OA_PARENT_ID: format_span_id(above.span_id)} if above is not None and above.is_valid else {}
 
 
 def of_end(operation: Operation) -> None:

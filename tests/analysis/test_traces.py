@@ -120,3 +120,19 @@ def test_nothing_is_no_trace() -> None:
 def test_the_log_lines_of_a_trace(tmp_path: Path) -> None:
     Written(tmp_path).logs("1-a-b-1", log("later", id=1, at=2), log("sooner", id=1, at=1), log("elsewhere", id=1, trace="f" * 32), log(TRACE))
     assert [record.body for record in logs_of(Folder(tmp_path), TRACE)] == ["sooner", "later"]
+
+
+def test_an_open_run_of_a_sub_agent_stands_below_the_run_that_called_it() -> None:
+    import otel_agents as oa
+    from otel_agents.testing import capture
+
+    with capture() as telemetry, oa.agent("outer") as outer, oa.agent("inner"):
+        inner = telemetry.events[-1]["attributes"]
+        assert inner["otel_agents.parent.id"] == f"{outer.span.get_span_context().span_id:016x}"
+
+
+def test_open_runs_stand_in_their_place(tmp_path: Path) -> None:
+    journal = Written(tmp_path)
+    inner = {"gen_ai.agent.name": "writer", "otel_agents.parent.id": f"{1:016x}"}
+    journal.logs("1-a-b-1", log(id=1, event="otel_agents.run.started", **AGENT), log(id=2, at=1, event="otel_agents.run.started", **inner))
+    assert [drawn(root) for root in read(tmp_path, alive=True).roots] == [{"invoke_agent planner": ["invoke_agent writer"]}]
