@@ -24,10 +24,15 @@ ERRORS = "".join(f"looking up {city}\n" for city in CITIES)
 CALLS = 2 * len(CITIES)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def model() -> Iterator[ModelServer]:
     with ModelServer() as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def observed(model: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Done:
+    return start(model, tmp_path_factory.mktemp("journal"), OTEL_AGENTS_CONTENT="full", OTEL_AGENTS_CONTENT_IN="spans,events")
 
 
 def start(model: ModelServer, journal: Path, program: str = "agent_program.py", **settings: str | None) -> Done:
@@ -50,16 +55,18 @@ def test_the_program_is_short_and_knows_nothing_of_us() -> None:
     assert "opentelemetry" not in code
 
 
-def test_one_variable_changes_nothing_and_shows_everything(model: ModelServer, tmp_path: Path) -> None:
-    without = start(model, tmp_path / "without", OTEL_AGENTS_ENABLED=None)
-    done = start(model, tmp_path, OTEL_AGENTS_CONTENT="full", OTEL_AGENTS_CONTENT_IN="spans,events")
-    assert without.said == done.said == (3, OUTPUT, ERRORS)
-    assert not (tmp_path / "without").exists()
-    traces = list(reversed(listed(tmp_path, "traces")))
+def test_one_variable_changes_nothing(model: ModelServer, observed: Done, tmp_path: Path) -> None:
+    without = start(model, tmp_path / "journal", OTEL_AGENTS_ENABLED=None)
+    assert without.said == observed.said == (3, OUTPUT, ERRORS)
+    assert not (tmp_path / "journal").exists()
+
+
+def test_every_conversation_is_there_and_complete(observed: Done) -> None:
+    traces = list(reversed(listed(observed.telemetry.journal, "traces")))
     assert [(one["model_calls"], one["outcome"], one["models"]) for one in traces] == [(1, "ok", ["gpt-4o-mini"])] * CALLS
     assert [(one["usage"]["input_tokens"], one["usage"]["output_tokens"]) for one in traces] == [(11, 7)] * CALLS
     assert all(one["cost_usd"] > 0 for one in traces)
-    spans = done.telemetry.spans
+    spans = observed.telemetry.spans
     assert [span["attributes"].get("gen_ai.request.stream", False) for span in spans] == [False, True] * len(CITIES)
     assert [span["attributes"]["gen_ai.response.finish_reasons"] for span in spans] == [["tool_call"], ["stop"]] * len(CITIES)
     for number, city in enumerate(CITIES):
@@ -71,8 +78,8 @@ def test_one_variable_changes_nothing_and_shows_everything(model: ModelServer, t
         assert conversation[3]["parts"][0]["content"] == f"It rains in {city}."
 
 
-def test_events_metrics_and_logs_are_there_too_linked_by_trace_id(model: ModelServer, tmp_path: Path) -> None:
-    telemetry = start(model, tmp_path).telemetry
+def test_events_metrics_and_logs_are_there_too_linked_by_trace_id(observed: Done) -> None:
+    telemetry = observed.telemetry
     ids = [(span["trace_id"], span["span_id"]) for span in telemetry.spans]
     assert [(event["trace_id"], event["span_id"]) for event in telemetry.events] == ids
     said = [record for record in telemetry.logs if not record["event_name"]]
