@@ -17,7 +17,7 @@ from otel_agents import semconv as names
 from otel_agents.telemetry.context import attach, back, engine, get_current, restore, swap
 from otel_agents.telemetry.guard import guard
 from otel_agents.telemetry.kinds import KINDS
-from otel_agents.telemetry.operations import Operation, begin
+from otel_agents.telemetry.operations import Operation, begin, would_begin
 
 Function = Callable[..., Any]
 
@@ -269,9 +269,11 @@ class Inference:
     def begin(self, call: Call) -> Operation | None:
         """Start the operation from what the request says."""
         with guard("read request"):
+            kind = KINDS[self.reading.operation]
+            if not would_begin(kind):  # a client inside a client: its request need not be read
+                return None
             provider = self.provider if isinstance(self.provider, str) else self.provider(call)
-            fields = {names.PROVIDER_NAME: provider, **self.reading.request(call)}
-            operation = begin(KINDS[self.reading.operation], fields)
+            operation = begin(kind, {names.PROVIDER_NAME: provider, **self.reading.request(call)})
             if operation is not None and engine.policy is not None and engine.policy.captures:
                 with guard("read input"):
                     operation.capture(self.reading.input(call))

@@ -12,7 +12,7 @@ from time import perf_counter_ns, time_ns
 from typing import Any
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as SUPPRESSED
-from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, Span, Status, StatusCode
+from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, Span, Status, StatusCode, TraceFlags
 
 from otel_agents import semconv as names
 from otel_agents.telemetry import events, metrics
@@ -194,18 +194,13 @@ def begin(kind: Kind, fields: Mapping[str, Any], *, transparent: bool = False) -
     fields: attributes known now, for the sampler, with None for absent. transparent: a model call inside this one may complete it (a decorated function
     that calls a client), instead of being ignored (a client over a client).
     """
-    if engine.tracer is None:
-        engine.prepare()
+    if not would_begin(kind):
+        return None
     context = get_current()
-    if engine.tracer is None or context.get(SUPPRESSED):
-        return None
-    running = context.get(OPERATION)
+    running, unsampled = context.get(OPERATION), _unsampled(context)
     parent = running if isinstance(running, Operation) else None
-    if kind.is_model and parent is not None and parent.kind.is_model and not parent.ended:
-        return _absorb(kind, parent, context)
-    unsampled = _unsampled(context)
-    if unsampled is not None and engine.instruments is None:
-        return None
+    if parent is not None and _absorbs(parent, kind):
+        return _absorbed(kind, parent, context)
     operation = Operation(kind, kind.first(), parent)
     operation.set(fields)
     if kind.names_agent and (agent := operation.agent_name()) is not None:
@@ -215,9 +210,25 @@ def begin(kind: Kind, fields: Mapping[str, Any], *, transparent: bool = False) -
     return operation
 
 
-def _absorb(kind: Kind, outer: Operation, context: Context) -> Operation | None:
-    if not outer.transparent:
-        return None
+def would_begin(kind: Kind) -> bool:
+    """Whether there is something to observe here, asked before a request is read for it."""
+    if engine.tracer is None:
+        engine.prepare()
+    context = get_current()
+    if engine.tracer is None or context.get(SUPPRESSED):
+        return False
+    running = context.get(OPERATION)
+    if isinstance(running, Operation) and _absorbs(running, kind):
+        return running.transparent
+    return engine.instruments is not None or _unsampled(context) is None
+
+
+def _absorbs(outer: Operation, kind: Kind) -> bool:
+    """Whether what begins is a model call inside a model call."""
+    return kind.is_model and outer.kind.is_model and not outer.ended
+
+
+def _absorbed(kind: Kind, outer: Operation, context: Context) -> Operation:
     inner = Absorbed(kind, {}, outer)
     inner.span, inner.context = outer.span, context
     return inner
@@ -229,7 +240,7 @@ def _unsampled(context: Context) -> Span | None:
     if type(span) is not NonRecordingSpan or not engine.follows_parent:
         return None
     parent = span.get_span_context()
-    return span if parent.is_valid and not parent.is_remote and not parent.trace_flags.sampled else None
+    return span if not parent.trace_flags & TraceFlags.SAMPLED and parent.is_valid and not parent.is_remote else None
 
 
 def _place(operation: Operation, context: Context, unsampled: Span | None) -> None:
@@ -255,4 +266,4 @@ def _start_run(operation: Operation) -> None:
         events.of_start(operation)
 
 
-__all__ = ["KINDS", "NOBODY", "SUPPRESSED", "Kind", "Operation", "begin", "current"]
+__all__ = ["KINDS", "NOBODY", "SUPPRESSED", "Kind", "Operation", "begin", "current", "would_begin"]
