@@ -26,6 +26,7 @@ HIDDEN = ("otel_agents", "opentelemetry")
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "otelTraceID", "otelSpanID", "otelTraceSampled"}
 TEXTS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 SEVERITIES = ((50, SeverityNumber.FATAL), (40, SeverityNumber.ERROR), (30, SeverityNumber.WARN), (20, SeverityNumber.INFO), (10, SeverityNumber.DEBUG))
+EXTRA = 100  # of a record's own fields; the SDK warns, on the program's standard error, of what it leaves out beyond 128 attributes
 SCALARS = (str, int, float, bool, type(None))
 
 _original: list[Callable[[logging.Logger, logging.LogRecord], None]] = []
@@ -38,7 +39,7 @@ def observe() -> None:
     original = logging.Logger.callHandlers
     _original.append(original)
 
-    def callHandlers(self: logging.Logger, record: logging.LogRecord) -> None:  # noqa: N802 - the standard library's name
+    def callHandlers(self: logging.Logger, record: logging.LogRecord) -> None:
         if not engine.on or _is_hidden(self.name):
             return original(self, record)
         context = get_current()
@@ -64,17 +65,19 @@ def _is_hidden(name: str) -> bool:
 def _mark(record: logging.LogRecord, context: Context) -> None:
     """The ids of the running span, under the names of the official logging instrumentation; none outside of spans."""
     span: Any = context.get(SPAN)
-    if span is not None:
+    if span is None:
+        return
+    with guard("mark a log record"):
         ids = span.get_span_context()
         record.otelTraceID, record.otelSpanID, record.otelTraceSampled = format_trace_id(ids.trace_id), format_span_id(ids.span_id), ids.trace_flags.sampled
 
 
 def _export(record: logging.LogRecord, context: Context) -> None:
+    if engine.tracer is None and not context.get(SUPPRESSED):
+        engine.prepare()  # the level that the settings ask for is known from here on
     if record.levelno < engine.log_level or context.get(SUPPRESSED):
         return
     with guard("log record"):
-        if engine.tracer is None:
-            engine.prepare()
         if engine.policy is None or engine.events is None:
             return
         get_logger(record.name, logger_provider=engine.logger_provider).emit(
@@ -118,7 +121,8 @@ def attributes(record: logging.LogRecord, context: Context) -> dict[str, Any]:
     """What the record's `extra` gave, where it was written, its exception, and the agent and session it belongs to."""
     policy, running = engine.policy, context.get(OPERATION)
     assert policy is not None  # _export has looked
-    given = {name: policy.attribute(value) for name, value in vars(record).items() if name not in STANDARD}
+    extra = [(name, value) for name, value in vars(record).items() if name and name not in STANDARD]
+    given = {name: policy.attribute(value, name) for name, value in extra[:EXTRA]}
     agent = running.agent_name() if isinstance(running, Operation) else None
     return {
         **{name: value for name, value in given.items() if value is not None},
@@ -137,4 +141,5 @@ def _exception(record: logging.LogRecord) -> dict[str, Any]:
     if error is None or policy is None:
         return {}
     trace = "".join(traceback.format_tb(error.__traceback__))
-    return {names.EXCEPTION_TYPE: error_type(error), names.EXCEPTION_MESSAGE: policy.message(error), names.EXCEPTION_STACKTRACE: policy.attribute(trace)}
+    stack = {names.EXCEPTION_STACKTRACE: policy.attribute(trace)} if trace else {}
+    return {names.EXCEPTION_TYPE: error_type(error), names.EXCEPTION_MESSAGE: policy.message(error), **stack}
