@@ -1,7 +1,7 @@
 """@agent @workflow @step @tool @llm @embedding @retriever @memory @plan @evaluator @guardrail: a name → an operation.
 
-Each bare (`@oa.agent`), with arguments (`@oa.agent(name="researcher")`) and as a block (`with oa.agent("researcher") as run:`, `async with` too). On a function of
-any colour, a method, static or class method, property, partial, callable object, or a class, whose entry methods it then observes.
+Each bare (`@oa.agent`), with arguments (`@oa.agent(name="researcher")`) and as a block (`with oa.agent("researcher") as run:`, `async with` too). On a function
+of any colour, a method, static or class method, property, partial, callable object, or a class, whose entry methods it then observes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, TypeVar, overload
 
 from otel_agents import semconv as names
-from otel_agents.readings import Row, ROWS, Subject
+from otel_agents.readings import ROWS, Row, Subject
 from otel_agents.telemetry.calls import Call, around
 from otel_agents.telemetry.context import Context, engine, restore, swap
 from otel_agents.telemetry.guard import guard

@@ -104,7 +104,9 @@ class Row:
         if key not in self.options:
             near = get_close_matches(key, self.options, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise TypeError(f"oa.{self.verb}() has no option {key!r}{hint}; it has {', '.join(('name', *self.options))}; more by oa.current().attributes({{…}})")
+            raise TypeError(
+                f"oa.{self.verb}() has no option {key!r}{hint}; it has {', '.join(('name', *self.options))}; more by oa.current().attributes({{…}})"
+            )
         return self.options[key]
 
     def named(self, fields: Mapping[str, Any], name: str | None, description: str = "") -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """capture(): the exact telemetry of a block as plain data, through the same providers, processors and encoder as in production; and a pytest fixture.
 
-    with capture() as telemetry:
-        run("hello")
-    assert [span["name"] for span in telemetry.spans] == ["invoke_agent run"]
+with capture() as telemetry:
+    run("hello")
+assert [span["name"] for span in telemetry.spans] == ["invoke_agent run"]
 """
 
 from __future__ import annotations
@@ -16,7 +16,11 @@ from typing import Any
 import orjson
 
 Json = dict[str, Any]
-ITEMS = {"traces": ("resourceSpans", "scopeSpans", "spans"), "logs": ("resourceLogs", "scopeLogs", "logRecords"), "metrics": ("resourceMetrics", "scopeMetrics", "metrics")}
+ITEMS = {
+    "traces": ("resourceSpans", "scopeSpans", "spans"),
+    "logs": ("resourceLogs", "scopeLogs", "logRecords"),
+    "metrics": ("resourceMetrics", "scopeMetrics", "metrics"),
+}
 KINDS = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
 STATUSES = {0: "unset", 1: "ok", 2: "error"}
 
@@ -169,7 +173,11 @@ def _points(metric: Json) -> Iterator[Json]:
     for kind in ("sum", "gauge", "histogram", "exponentialHistogram"):
         for point in metric.get(kind, {}).get("dataPoints", ()):
             told = {"value": float(point["asDouble"]) if "asDouble" in point else int(point["asInt"])} if "asDouble" in point or "asInt" in point else {}
-            counted = {"count": int(point["count"]), "sum": point.get("sum"), "buckets": [int(one) for one in point.get("bucketCounts", ())]} if "count" in point else {}
+            counted = (
+                {"count": int(point["count"]), "sum": point.get("sum"), "buckets": [int(one) for one in point.get("bucketCounts", ())]}
+                if "count" in point
+                else {}
+            )
             yield {
                 "attributes": attributes_of(point),
                 **told,

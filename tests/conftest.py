@@ -10,7 +10,7 @@ pytest_plugins = ["otel_agents.testing", "conformance.plugin"]
 
 @pytest.fixture(autouse=True)
 def no_loop_left() -> Iterator[None]:
-    """Close the event loop that litellm's synchronous calls make and keep (`asyncio.get_event_loop` in a thread without one); its end would warn in another test."""
+    """Close the loop that litellm's synchronous calls make and keep (`asyncio.get_event_loop` in a thread without one): its end would warn in another test."""
     yield
     policy = asyncio.get_event_loop_policy()
     loop = getattr(getattr(policy, "_local", None), "_loop", None)

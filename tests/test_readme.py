@@ -27,7 +27,9 @@ def environment(folder):
 
 def test_what_the_decorators_of_readme_record_is_read_back(tmp_path):
     subprocess.run([sys.executable, "-c", PYTHON[0]], env=environment(tmp_path), check=True, capture_output=True, timeout=60)
-    shown = subprocess.run([sys.executable, "-m", "otel_agents", "trace", "last"], env=environment(tmp_path), check=True, capture_output=True, text=True, timeout=60)
+    shown = subprocess.run(
+        [sys.executable, "-m", "otel_agents", "trace", "last"], env=environment(tmp_path), check=True, capture_output=True, text=True, timeout=60
+    )
     for part in ("invoke_agent researcher", "execute_tool search", "step write", "conversation-1"):
         assert part in shown.stdout
 

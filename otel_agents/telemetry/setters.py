@@ -5,6 +5,7 @@ None of them raises, whatever it is given; each returns nothing and may be calle
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,11 +27,13 @@ class Setters:
 
     __slots__ = ()
 
+    @abstractmethod
     def set(self, fields: Mapping[str, Any]) -> None:
-        raise NotImplementedError  # an Operation has it
+        """Keep attributes for the end."""
 
+    @abstractmethod
     def capture(self, content: Mapping[str, Any]) -> None:
-        raise NotImplementedError  # an Operation has it
+        """Keep content, as far as the policy lets it through."""
 
     def usage(
         self,
