@@ -126,7 +126,8 @@ def report(*, full: bool) -> Iterator[str]:
                 yield from attributes_of_type(name, one["attributes"], seen[f"attributes of {name}"])
 
 
-def attributes_of_type(name: str, levels: Mapping[str, str], seen: Mapping[str, int]) -> Iterator[str]:
+def attributes_of_type(name: str, levels: Mapping[str, str], found: Mapping[str, int]) -> Iterator[str]:
+    seen = {registry.VARIABLE if one.startswith(f"{registry.VARIABLE}.") else one for one in found}
     covered, left = [one for one in levels if one in seen], [one for one in levels if one not in seen]
     yield f"{name}: {len(covered)} of {len(levels)} attributes: {', '.join(covered)}"
     if left:
