@@ -35,6 +35,13 @@ def observed(model: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> Do
     return start(model, tmp_path_factory.mktemp("journal"), OTEL_AGENTS_CONTENT="full", OTEL_AGENTS_CONTENT_IN="spans,events")
 
 
+@pytest.fixture(scope="module")
+def traced(model: ModelServer, tmp_path_factory: pytest.TempPathFactory) -> tuple[Done, Receiver]:
+    """The same with a span of the program's own around each conversation, and an endpoint."""
+    with http_receiver() as receiver:
+        return start(model, tmp_path_factory.mktemp("journal"), "traced_program.py", OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url), receiver
+
+
 def start(model: ModelServer, journal: Path, program: str = "agent_program.py", **settings: str | None) -> Done:
     """The program with three conversations: for each a tool call through litellm, then a streamed answer through openai."""
     for city in CITIES:
@@ -91,10 +98,10 @@ def test_events_metrics_and_logs_are_there_too_linked_by_trace_id(observed: Done
     assert (usage["gen_ai.client.inference.usage.input_tokens"], usage["gen_ai.client.inference.usage.output_tokens"]) == (11 * CALLS, 7 * CALLS)
 
 
-def test_where_the_program_has_a_span_around_a_conversation_all_of_it_is_one_trace(model: ModelServer, tmp_path: Path) -> None:
-    done = start(model, tmp_path, "traced_program.py")
+def test_where_the_program_has_a_span_around_a_conversation_all_of_it_is_one_trace(traced: tuple[Done, Receiver]) -> None:
+    done, _ = traced
     assert done.said == (0, OUTPUT, ERRORS)
-    traces = list(reversed(listed(tmp_path, "traces")))
+    traces = list(reversed(listed(done.telemetry.journal, "traces")))
     assert [(one["name"], one["model_calls"], one["spans"]) for one in traces] == [(question, 2, 3) for question in QUESTIONS]
     said = {record["trace_id"]: record["body"] for record in done.telemetry.logs if not record["event_name"]}
     assert said == {one["trace_id"]: f"looking up {city}" for one, city in zip(traces, CITIES, strict=True)}
@@ -109,13 +116,11 @@ def arrived(receiver: Receiver) -> tuple[Counter[str], Counter[str], Counter[str
     return Counter(item["spanId"] for item in receiver.items("traces")), logs, Counter(item["name"] for item in receiver.items("metrics"))
 
 
-def test_with_an_endpoint_all_of_it_arrives_there_too_once(model: ModelServer, tmp_path: Path) -> None:
-    with http_receiver() as receiver:
-        done = start(model, tmp_path, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url)
-        spans, logs, metrics = arrived(receiver)
-    assert done.said == (3, OUTPUT, ERRORS)
+def test_with_an_endpoint_all_of_it_arrives_there_too_once(traced: tuple[Done, Receiver]) -> None:
+    done, receiver = traced
+    spans, logs, metrics = arrived(receiver)
     assert spans == Counter(span["span_id"] for span in done.telemetry.spans)
-    assert len(spans) == CALLS
+    assert len(spans) == CALLS + len(CITIES)
     assert logs == Counter({"gen_ai.client.inference.operation.details": CALLS, **{f"looking up {city}": 1 for city in CITIES}})
     assert set(metrics.values()) == {1}
     assert set(metrics) == set(done.telemetry.metrics)
