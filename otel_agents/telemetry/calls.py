@@ -61,7 +61,7 @@ def around(function: Function, plan: Plan) -> Function:
 
 def _colour(function: Function) -> Callable[[Function, Plan], Function]:
     colours = ((inspect.iscoroutinefunction, _coroutine), (inspect.isgeneratorfunction, _generator), (inspect.isasyncgenfunction, _async_generator))
-    call = function if isinstance(function, FunctionType | functools.partial) else getattr(type(function), "__call__", function)
+    call = function if isinstance(function, FunctionType | functools.partial) else getattr(type(function), "__call__", function)  # noqa: B004 - the method itself
     return next((make for is_one, make in colours if is_one(function) or is_one(call)), _plain)
 
 
@@ -246,8 +246,8 @@ def _whole(call: Call, result: Any) -> str:
 class Reading:
     """How one method of a client library is read: pure functions from its objects to attributes (None: absent).
 
-    operation: a row of the table of kinds; request: attributes known before the call; response: of the (folded) response; input, output: content, asked for only
-    where it may be captured; chunks: a fresh folder for a streamed response; shape: "value" | "stream" | "async_stream" | "opaque" (a body nobody may read).
+    operation: a row of the table of kinds; request: attributes known before the call; response: of the (folded) response; input, output: content, asked for
+    only where it may be captured; chunks: a fresh folder for a streamed response; shape: "value" | "stream" | "async_stream" | "opaque" (nobody may read it).
     """
 
     operation: str

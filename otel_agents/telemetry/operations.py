@@ -85,7 +85,7 @@ class Operation(Setters):
 
     def labelled(self) -> Mapping[str, Any]:
         """The attributes, with the agent that does this: what metrics and events also carry."""
-        agent = self.agent_name()
+        agent = None if names.AGENT_NAME in self.fields else self.agent_name()
         return {**self.fields, names.AGENT_NAME: agent} if agent is not None else self.fields
 
     @property
@@ -194,9 +194,9 @@ def begin(kind: Kind, fields: Mapping[str, Any], *, transparent: bool = False) -
     fields: attributes known now, for the sampler, with None for absent. transparent: a model call inside this one may complete it (a decorated function
     that calls a client), instead of being ignored (a client over a client).
     """
-    if not would_begin(kind):
+    context = _open(kind)
+    if context is None:
         return None
-    context = get_current()
     running, unsampled = context.get(OPERATION), _unsampled(context)
     parent = running if isinstance(running, Operation) else None
     if parent is not None and _absorbs(parent, kind):
@@ -212,15 +212,20 @@ def begin(kind: Kind, fields: Mapping[str, Any], *, transparent: bool = False) -
 
 def would_begin(kind: Kind) -> bool:
     """Whether there is something to observe here, asked before a request is read for it."""
+    return _open(kind) is not None
+
+
+def _open(kind: Kind) -> Context | None:
+    """The context that an operation may begin in; None where there is nothing to observe."""
     if engine.tracer is None:
         engine.prepare()
     context = get_current()
     if engine.tracer is None or context.get(SUPPRESSED):
-        return False
+        return None
     running = context.get(OPERATION)
     if isinstance(running, Operation) and _absorbs(running, kind):
-        return running.transparent
-    return engine.instruments is not None or _unsampled(context) is None
+        return context if running.transparent else None
+    return context if engine.instruments is not None or _unsampled(context) is None else None
 
 
 def _absorbs(outer: Operation, kind: Kind) -> bool:
