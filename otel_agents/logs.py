@@ -1,6 +1,6 @@
 """The standard library's log records: ids on each, and a copy of each as an OpenTelemetry log record.
 
-Read by one patch of `Logger.callHandlers`, never by a handler on the root logger, which would silence `basicConfig` and the handler of last resort. The program's
+Read by one patch of `Logger.callHandlers`, never by a handler on the root logger, which would silence `basicConfig` and the handler of last resort. Its
 own handlers run first: what they have formatted is not formatted again.
 """
 

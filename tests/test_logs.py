@@ -91,7 +91,16 @@ def test_a_record_becomes_a_log_record(telemetry: Telemetry, app: logging.Logger
     }
 
 
-LEVELS = [(10, "DEBUG", 5), (20, "INFO", 9), (30, "WARN", 13), (40, "ERROR", 17), (50, "FATAL", 21), (35, "Level 35", 13), (60, "Level 60", 21), (5, "Level 5", 1)]
+LEVELS = [
+    (10, "DEBUG", 5),
+    (20, "INFO", 9),
+    (30, "WARN", 13),
+    (40, "ERROR", 17),
+    (50, "FATAL", 21),
+    (35, "Level 35", 13),
+    (60, "Level 60", 21),
+    (5, "Level 5", 1),
+]
 
 
 @pytest.mark.parametrize(("level", "text", "number"), LEVELS)
@@ -153,7 +162,9 @@ class Foreign:
 
 
 @pytest.mark.own_attributes("who")
-@pytest.mark.parametrize(("message", "arguments"), [("%s", (Foreign(),)), ("%r and %s", (Foreign(), 1)), ("%(who)s", ({"who": Foreign()},)), ("%d", (Foreign(),))])
+@pytest.mark.parametrize(
+    ("message", "arguments"), [("%s", (Foreign(),)), ("%r and %s", (Foreign(), 1)), ("%(who)s", ({"who": Foreign()},)), ("%d", (Foreign(),))]
+)
 def test_foreign_arguments_are_never_asked(telemetry: Telemetry, app: logging.Logger, message: str, arguments: tuple[Any, ...]) -> None:
     app.info(message, *arguments, extra={"who": Foreign()})
     log = the_log(telemetry)

@@ -1,6 +1,6 @@
 """threading, concurrent.futures, multiprocessing, subprocess: the context goes along to where the work is done.
 
-asyncio carries it by itself. A thread gets the context of the one that starts it, but a pool's worker none: there each submitted function brings the submitter's.
+asyncio carries it by itself. A thread gets the context of the one that starts it, but a pool's worker none: there each submitted function brings its own.
 To another process it goes as W3C trace context and baggage: in the submitted call, in the pickled process object, in the environment of a child that is
 observed too (TRACEPARENT, TRACESTATE, BAGGAGE: the names that OpenTelemetry gives environment variables as carriers).
 """

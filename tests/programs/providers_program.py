@@ -1,4 +1,4 @@
-"""Sets providers of its own, or some, at a chosen time, and records through the API and through us. argv: when, which signals. Prints what its processors saw."""
+"""Sets providers of its own at a chosen time and records through the API and through us. argv: when, which signals. Prints what its processors saw."""
 
 import json
 import logging
