@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from otel_agents.pipeline import SIGNALS, Pipeline, preferences
+from otel_agents.telemetry.context import engine
 from otel_agents.telemetry.guard import guard
 
 if TYPE_CHECKING:
@@ -145,6 +146,7 @@ class StandardPipeline(Pipeline):
         with guard("after fork"):
             self.forked = True
             self.owner = f"{os.getpid()}-{time.time_ns():x}"
+            self.began = engine.born = time.time_ns()
             self._renew()
             self._promise_last_words()
 

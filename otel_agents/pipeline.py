@@ -316,7 +316,7 @@ class Pipeline:
                 shipper.after_fork_in_child()
             self.keeper.after_fork_in_child()
             self.began, self.lines = time.time_ns(), Lines(self.redact)
-            engine.failures = {}
+            engine.failures, engine.born = {}, self.began
             self._renew()
             self._promise_last_words()
 

@@ -29,6 +29,7 @@ class Process:
         self.pipeline: Any = None
         self.watch: Any = None
         self.hooked = False
+        self.held = False
         self.builder: int | None = None
         self.replaced: list[tuple[Any, str, Any]] = []
 
@@ -63,6 +64,8 @@ def begin(settings: dict[str, Any], instrument: Any = None, disable: Any = ()) -
 
 def _hook() -> None:
     """Stand where foreign items come from: the standard library's logging, and tracers that were made before any provider was set."""
+    import concurrent.futures.thread  # noqa: F401 - the SDK needs it, and it registers with fork: not while a fork waits for the pipeline to be built
+
     from otel_agents import logs
     from otel_agents.instrumentors import carriers
     from otel_agents.providers import Watch
@@ -89,11 +92,15 @@ def _at_exit() -> None:
 
 
 def _before_fork() -> None:
+    """No fork in the middle of building: a child would wait for ever for a module that its parent's other thread was importing. Waits 2 s at most."""
+    process.held = process.lock.acquire(timeout=2.0)
     if process.pipeline is not None:
         process.pipeline.before_fork()
 
 
 def _after_fork_in_parent() -> None:
+    if process.held:
+        process.lock.release()
     if process.pipeline is not None:
         process.pipeline.after_fork_in_parent()
 

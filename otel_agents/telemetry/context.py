@@ -33,9 +33,10 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 class Engine:
     """The process's one engine: off until `start()` or the environment variable says otherwise, prepared at its first item."""
 
-    __slots__ = ("events", "failures", "follows_parent", "instruments", "log_level", "logger_provider", "on", "policy", "prepare", "strict", "tracer")
+    __slots__ = ("born", "events", "failures", "follows_parent", "instruments", "log_level", "logger_provider", "on", "policy", "prepare", "strict", "tracer")
 
     def __init__(self) -> None:
+        self.born = 0  # nanoseconds since the epoch of the fork that made this process, if one did
         self.failures: dict[str, int] = {}
         self.strict = False
         self.reset()
@@ -135,4 +136,19 @@ def _to_util_genai(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
     return {module.CONVERSATION_ID_KEY: attributes[semconv.CONVERSATION_ID]} if module and named else NOTHING
 
 
-__all__ = ["NOTHING", "OPERATION", "SESSION", "SPAN", "Context", "Engine", "attach", "back", "engine", "get_current", "restore", "session_of", "swap", "with_session"]
+__all__ = [
+    "NOTHING",
+    "OPERATION",
+    "SESSION",
+    "SPAN",
+    "Context",
+    "Engine",
+    "attach",
+    "back",
+    "engine",
+    "get_current",
+    "restore",
+    "session_of",
+    "swap",
+    "with_session",
+]

@@ -111,6 +111,8 @@ class Operation(Setters):
                 self._finish()
 
     def _finish(self) -> None:
+        if self.started < engine.born:  # a fork inherited it: the parent ends it, once
+            return
         nanoseconds, recording = perf_counter_ns() - self._started, self.span.is_recording()
         if recording or engine.instruments is not None:
             with guard("finish"):
