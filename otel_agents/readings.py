@@ -228,6 +228,8 @@ def after_plan(operation: Operation, subject: Subject, result: Any) -> None:
 
 def after_evaluation(operation: Operation, subject: Subject, result: Any) -> None:
     """The result of an evaluator as the conventions' event: a number is its score, a boolean its label, a text its label; a dict may say each."""
+    if not operation.span.is_recording():
+        return
     said = result if type(result) is dict else _verdict(result)
     attributes = {
         names.EVALUATION_NAME: operation.fields.get(names.OA_EVALUATOR_NAME, subject.name),

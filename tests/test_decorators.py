@@ -272,3 +272,19 @@ def test_a_block_that_the_program_ends_itself_leaves_no_context_behind():
             operation.stop()
         assert not trace.get_current_span().get_span_context().is_valid
     assert len(telemetry.spans) == 1
+
+
+@pytest.mark.parametrize("body", BODIES, ids=lambda body: body.__name__)
+@pytest.mark.parametrize("verb", VERBS)
+def test_what_nobody_samples_or_measures_runs_as_if_alone(verb, body, monkeypatch):
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
+    monkeypatch.setenv("OTEL_METRICS_EXPORTER", "none")
+    decorated = getattr(oa, verb)(body)
+    with capture() as telemetry:
+        assert drive(decorated) == drive(body)
+        with pytest.raises(KeyError):
+            drive(decorated, True)
+        with getattr(oa, verb)() as operation:
+            operation.attributes({"mine": 1})
+            assert drive(decorated) == drive(body)
+    assert (telemetry.spans, telemetry.events, telemetry.metrics) == ([], [], {})

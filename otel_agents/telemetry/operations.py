@@ -12,7 +12,7 @@ from time import perf_counter_ns, time_ns
 from typing import Any
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as SUPPRESSED
-from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, Span, Status, StatusCode, TraceFlags
+from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, Span, Status, StatusCode, TraceFlags, Tracer
 
 from otel_agents import semconv as names
 from otel_agents.telemetry import events, metrics
@@ -128,9 +128,8 @@ class Operation(Setters):
 
     def start_span(self, context: Context) -> None:
         """Start the span below this context, with what is known by now."""
-        assert engine.tracer is not None  # begin() has looked
         self._told = self.fields.copy()
-        self.span = engine.tracer.start_span(self.kind.span_name(self._told), context, self.kind.span, self._told, start_time=self.started)
+        self.span = _tracer().start_span(self.kind.span_name(self._told), context, self.kind.span, self._told, start_time=self.started)
 
     def _end_span(self, nanoseconds: int) -> None:
         span, policy, told, about = self.span, engine.policy, self._told, self.kind.named_by
@@ -165,6 +164,35 @@ class Absorbed(Operation):
                 self.parent.fields.setdefault(name, value)
 
 
+class Unrecorded(Operation):
+    """One that the sampler left out, where nothing is measured either: only its context counts."""
+
+    __slots__ = ()
+
+    def __init__(self, kind: Kind, span: Span, context: Context) -> None:
+        self.kind, self.span, self.context = kind, span, context
+        self.fields, self.agent, self.parent = {}, None, None
+
+    @property
+    def ended(self) -> bool:
+        return True
+
+    def set(self, fields: Mapping[str, Any]) -> None:
+        return None
+
+    def capture(self, content: Mapping[str, Any]) -> None:
+        return None
+
+    def chunk(self) -> None:
+        return None
+
+    def stop(self, outcome: str = "ok") -> None:
+        return None
+
+    def fail(self, error: BaseException) -> None:
+        return None
+
+
 class Nobody(Operation):
     """What `oa.current()` gives where nothing runs: takes everything and does nothing."""
 
@@ -187,6 +215,12 @@ def current() -> Operation:
     return running if isinstance(running, Operation) and not running.ended else NOBODY
 
 
+def _tracer() -> Tracer:
+    """The engine's tracer, where `begin` has made sure that there is one."""
+    assert engine.tracer is not None
+    return engine.tracer
+
+
 # ------------------------------------------------------------------------------------------------ start
 
 
@@ -199,16 +233,37 @@ def begin(kind: Kind, fields: Mapping[str, Any], *, transparent: bool = False) -
     context = _open(kind)
     if context is None:
         return None
-    running, unsampled = context.get(OPERATION), _unsampled(context)
+    running = context.get(OPERATION)
     parent = running if isinstance(running, Operation) else None
     if parent is not None and _absorbs(parent, kind):
         return _absorbed(kind, parent, context)
+    if parent is None and engine.instruments is None:
+        return _root(kind, fields, context, transparent)
     operation = Operation(kind, kind.first(), parent)
     operation.set(fields)
     if kind.names_agent and (agent := operation.agent_name()) is not None:
         operation.fields.setdefault(names.AGENT_NAME, agent)
     operation.transparent = transparent
-    _place(operation, context, unsampled)
+    _place(operation, context, _unsampled(context))
+    return operation
+
+
+def _root(kind: Kind, fields: Mapping[str, Any], context: Context, transparent: bool) -> Operation:
+    """Start an operation without one above where nothing is measured: the sampler may spare it everything but its context."""
+    told = kind.first() | {name: value for name, value in fields.items() if value is not None}
+    session = session_of(context) if context else NOTHING
+    if session:
+        told.update(session)
+    started = time_ns()
+    span = _tracer().start_span(kind.span_name(told), context, kind.span, told, start_time=started)
+    if not span.is_recording():
+        return Unrecorded(kind, span, Context({**context, SPAN: span}))
+    operation = Operation(kind, told.copy(), None)
+    operation.session, operation.transparent, operation.started = session, transparent, started
+    operation.span, operation._told = span, told
+    operation.context = Context({**context, SPAN: span, OPERATION: operation})
+    if kind.is_agent:
+        _start_run(operation)
     return operation
 
 
