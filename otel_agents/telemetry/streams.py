@@ -6,7 +6,7 @@ A stream that is read to its end, closed early, broken by an error or dropped un
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import wrapt
 
@@ -15,12 +15,8 @@ from otel_agents.telemetry.context import restore, swap
 from otel_agents.telemetry.guard import guard
 from otel_agents.telemetry.operations import Operation
 
-
-class Chunks(Protocol):
-    def add(self, chunk: Any) -> None: ...
-
-    def response(self) -> Any: ...
-
+if TYPE_CHECKING:
+    from otel_agents.telemetry.calls import Chunks
 
 Read = Callable[[Operation, Any], None]
 
