@@ -7,7 +7,6 @@ own handlers run first: what they have formatted is not formatted again.
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Callable
 from time import time_ns
 from typing import Any
@@ -17,9 +16,9 @@ from opentelemetry.trace import format_span_id, format_trace_id
 
 from otel_agents import semconv as names
 from otel_agents.telemetry.context import OPERATION, SPAN, Context, engine, get_current, session_of
+from otel_agents.telemetry.events import exception_attributes
 from otel_agents.telemetry.guard import guard
 from otel_agents.telemetry.operations import SUPPRESSED, Operation
-from otel_agents.telemetry.outcomes import error_type
 from otel_agents.telemetry.values import plain
 
 HIDDEN = ("otel_agents", "opentelemetry")
@@ -137,9 +136,4 @@ def attributes(record: logging.LogRecord, context: Context) -> dict[str, Any]:
 
 def _exception(record: logging.LogRecord) -> dict[str, Any]:
     error = record.exc_info[1] if type(record.exc_info) is tuple else None
-    policy = engine.policy
-    if error is None or policy is None:
-        return {}
-    trace = "".join(traceback.format_tb(error.__traceback__))
-    stack = {names.EXCEPTION_STACKTRACE: policy.attribute(trace)} if trace else {}
-    return {names.EXCEPTION_TYPE: error_type(error), names.EXCEPTION_MESSAGE: policy.message(error), **stack}
+    return exception_attributes(error) if error is not None else {}

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from otel_agents.telemetry.operations import Operation
 
 SEVERITIES = {SeverityNumber.DEBUG: "DEBUG", SeverityNumber.INFO: "INFO", SeverityNumber.WARN: "WARN", SeverityNumber.ERROR: "ERROR"}
-SILENT = {names.OA_INPUT, names.OA_OUTPUT}
 
 
 def emit(name: str, attributes: Mapping[str, Any], context: Context, severity: SeverityNumber = SeverityNumber.INFO) -> None:
@@ -57,7 +56,8 @@ def of_end(operation: Operation) -> None:
         if operation.kind.event:
             emit(operation.kind.event, _details(operation), operation.context, operation.kind.severity)
         if operation.error is not None and operation.kind.is_client:
-            emit(names.EVENT_CLIENT_OPERATION_EXCEPTION, _exception(operation.error), operation.context, SeverityNumber.WARN)
+            told = {name: value for name, value in exception_attributes(operation.error).items() if value}
+            emit(names.EVENT_CLIENT_OPERATION_EXCEPTION, told, operation.context, SeverityNumber.WARN)
 
 
 def _details(operation: Operation) -> Mapping[str, Any]:
@@ -71,8 +71,11 @@ def _run(operation: Operation) -> dict[str, Any]:
     return {**operation.session, **{name: operation.fields[name] for name in (names.AGENT_NAME, names.ERROR_TYPE, names.OA_COST) if name in operation.fields}}
 
 
-def _exception(error: BaseException) -> dict[str, Any]:
+def exception_attributes(error: BaseException) -> dict[str, Any]:
+    """An exception's type, its message and, where it was raised, its stack: redacted, and without running code of its own."""
     policy = engine.policy
+    if policy is None:
+        return {names.EXCEPTION_TYPE: error_type(error)}
     trace = "".join(traceback.format_tb(error.__traceback__))
-    told = {names.EXCEPTION_MESSAGE: policy.message(error), names.EXCEPTION_STACKTRACE: policy.attribute(trace)} if policy is not None else {}
-    return {names.EXCEPTION_TYPE: error_type(error), **{name: value for name, value in told.items() if value}}
+    stack = {names.EXCEPTION_STACKTRACE: policy.attribute(trace)} if trace else {}
+    return {names.EXCEPTION_TYPE: error_type(error), names.EXCEPTION_MESSAGE: policy.message(error), **stack}

@@ -68,6 +68,13 @@ class _Proxy(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic for type c
         if followed is not None:
             followed.stop("cancelled")
 
+    def _end(self, error: BaseException | None = None) -> None:
+        """The program leaves before the stream has ended (where it has, this changes nothing)."""
+        if error is None:
+            self._self_followed.stop("cancelled")
+        else:
+            self._self_followed.fail(error)
+
 
 class Stream(_Proxy):
     """A synchronous stream."""
@@ -102,14 +109,8 @@ class Stream(_Proxy):
         return self.__wrapped__.__exit__(kind, error, trace)
 
     def close(self, *args: Any, **kwargs: Any) -> Any:
-        self._end(None)
+        self._end()
         return self.__wrapped__.close(*args, **kwargs)
-
-    def _end(self, error: BaseException | None) -> None:
-        if error is None:
-            self._self_followed.stop("cancelled")
-        else:
-            self._self_followed.fail(error)
 
 
 class AsyncStream(_Proxy):
@@ -141,18 +142,15 @@ class AsyncStream(_Proxy):
         return self
 
     async def __aexit__(self, kind: Any, error: Any, trace: Any) -> Any:
-        if error is None:
-            self._self_followed.stop("cancelled")
-        else:
-            self._self_followed.fail(error)
+        self._end(error)
         return await self.__wrapped__.__aexit__(kind, error, trace)
 
     async def close(self, *args: Any, **kwargs: Any) -> Any:
-        self._self_followed.stop("cancelled")
+        self._end()
         return await self.__wrapped__.close(*args, **kwargs)
 
     async def aclose(self, *args: Any, **kwargs: Any) -> Any:
-        self._self_followed.stop("cancelled")
+        self._end()
         return await self.__wrapped__.aclose(*args, **kwargs)
 
 
