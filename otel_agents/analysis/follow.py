@@ -8,7 +8,7 @@ from heapq import nlargest
 from pathlib import Path
 
 from otel_agents.analysis.folder import Folder, Segment, opened
-from otel_agents.analysis.items import Decoder, Item, Log, Span
+from otel_agents.analysis.items import Decoder, Item, Span
 
 SIGNALS = ("traces", "logs")
 LAST_BYTES = 2**17
@@ -61,10 +61,6 @@ class Follower:
 def moment(item: Item) -> int:
     """When it was complete: a span's end, a record's time."""
     return (item.end or item.start) if isinstance(item, Span) else item.time
-
-
-def trace_id_of(item: Item) -> str:
-    return item.trace_id if isinstance(item, Span | Log) else ""
 
 
 def whole_lines(segment: Segment) -> int:

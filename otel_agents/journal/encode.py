@@ -40,7 +40,6 @@ HEAD = {signal: OUTER[signal] + INNER[signal] for signal in SIGNALS}
 TAIL_START = b'],"scope":{'  # outside of a string, where every quote is escaped, only the tail has it
 
 HAS_IS_REMOTE, IS_REMOTE = 0x100, 0x200
-NO_ATTRIBUTES: Mapping[str, Any] = {}
 
 
 def span(span: ReadableSpan, redact: Redact) -> bytes:
