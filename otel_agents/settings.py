@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, Final
-
-from pydantic import Field, PlainValidator, ValidationError, ValidationInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from typing import Any, Final, TypeVar
 
 from otel_agents import knobs
 from otel_agents.environment import SIGNALS
@@ -54,6 +51,14 @@ class SettingsError(ValueError):
         self.lines = tuple(lines)
 
 
+class Wrong(ValueError):
+    """Knobs that can't be read: `faults` says of each, by name, what is wrong with its value and what to write instead."""
+
+    def __init__(self, faults: dict[str, str]) -> None:
+        super().__init__("; ".join(f"{name} {fault}" for name, fault in faults.items()))
+        self.faults = faults
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """Where one signal is sent, and how. timeout: seconds. protocol None: JSON first, then protobuf. insecure None: not said."""
@@ -69,9 +74,9 @@ class Endpoint:
     insecure: bool | None = None
 
 
-def segment_bytes(value: Any, info: ValidationInfo) -> int:
+def segment_bytes(value: Any, read: Read) -> int:
     """A sixteenth of the cap unless said; more is refused, because the cap is kept by deleting whole segments."""
-    largest = int(info.data.get("journal_max_bytes", 2**30)) // SEGMENTS
+    largest = int(read.get("journal_max_bytes", 2**30)) // SEGMENTS
     chosen = largest if value is None else knobs.size(value)
     if chosen > largest:
         raise ValueError(f"is more than a sixteenth of the journal: write at most {largest}, or raise journal_max_bytes")
@@ -85,7 +90,7 @@ def journal_bytes(value: Any) -> int:
     return chosen
 
 
-def folder(value: Any) -> Path:
+def folder(value: Any, _: Read) -> Path:
     return journal_folder(os.environ) if value is None else knobs.path(value)
 
 
@@ -100,68 +105,78 @@ def content_places(value: Any) -> tuple[str, ...]:
     return places
 
 
-Switch = Annotated[bool, PlainValidator(knobs.switch)]
-Seconds = Annotated[float, PlainValidator(knobs.seconds)]
-Words = Annotated[tuple[str, ...], PlainValidator(knobs.words)]
-MaybeWords = Annotated[tuple[str, ...] | None, PlainValidator(knobs.words)]
-MaybePath = Annotated[Path | None, PlainValidator(knobs.path)]
-MaybeText = Annotated[str | None, PlainValidator(knobs.text)]
+Read = Mapping[str, Any]  # the knobs that stand above one in the table, as they were read
+Parse = Callable[[Any, Read], Any]
 Sections = Mapping[str, Table]
+T = TypeVar("T")
 
 
-class Settings(BaseSettings):
+def knob(parse: Callable[[Any], T], default: T) -> T:
+    """A row of the table: how a value is read that somebody gives, and what counts where nobody does."""
+    return row(lambda value, _: default if value is default else parse(value), default=default)
+
+
+def derived(parse: Callable[[Any, Read], T]) -> T:
+    """A row whose default follows from what surrounds it: `parse` is asked for it with None."""
+    return row(parse, default=None)
+
+
+def mapping(parse: Callable[[Any], Mapping[str, T]], *, secret: bool = False) -> Mapping[str, T]:
+    """A row of names and what belongs to each; none unless somebody gives them."""
+    return row(lambda value, _: parse(value), default_factory=dict, repr=not secret)
+
+
+def row(parse: Callable[[Any, Read], T], **declared: Any) -> T:
+    declaration: T = field(metadata={"parse": parse}, **declared)
+    return declaration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
     """Every knob of otel-agents; units are bytes and seconds. `load()` makes one, `otel-agents config show` says where each value came from."""
 
-    model_config = SettingsConfigDict(frozen=True, extra="forbid", validate_default=False, protected_namespaces=())
+    enabled: bool = knob(knobs.switch, True)
+    service_name: str | None = knob(knobs.text, None)
+    content: str = knob(knobs.one_of(*MODES), "none")
+    content_in: tuple[str, ...] = knob(content_places, ("events",))
+    content_max_bytes: int = knob(knobs.size, 256 * 1024)
+    journal: bool = knob(knobs.switch, True)
+    journal_dir: Path = derived(folder)
+    journal_max_bytes: int = knob(journal_bytes, 2**30)
+    journal_max_age: float = knob(knobs.seconds, 7 * 86400.0)
+    journal_rotate_bytes: int = derived(segment_bytes)
+    journal_fsync: bool = knob(knobs.switch, False)
+    journal_group_readable: bool = knob(knobs.switch, False)
+    ship: bool = knob(knobs.switch, True)
+    ship_interval: float = knob(knobs.seconds, 1.0)
+    join_export: bool = knob(knobs.switch, False)
+    instrument: tuple[str, ...] | None = knob(knobs.words, None)
+    disable: tuple[str, ...] = knob(knobs.words, ())
+    old_metrics: bool = knob(knobs.switch, False)
+    metric_cardinality: int = knob(knobs.count, 100)
+    metric_interval: float = knob(knobs.seconds, 60.0)
+    metric_timeout: float = knob(knobs.seconds, 30.0)
+    metric_temporality: str = knob(knobs.one_of(*TEMPORALITIES), "cumulative")
+    metric_histogram: str = knob(knobs.one_of(*HISTOGRAMS), "explicit_bucket_histogram")
+    logs: bool = knob(knobs.switch, True)
+    log_level: int = knob(knobs.level, 20)
+    traces_exporter: tuple[str, ...] | None = knob(knobs.words, None)
+    metrics_exporter: tuple[str, ...] | None = knob(knobs.words, None)
+    logs_exporter: tuple[str, ...] | None = knob(knobs.words, None)
+    id_generator: str | None = knob(knobs.text, None)
+    otlp: Mapping[str, Any] = mapping(routing, secret=True)
+    agents: Sections = mapping(section("agents"))
+    models: Sections = mapping(section("models"))
+    experiments: Sections = mapping(section("experiments"))
+    alerts: Sections = mapping(section("alerts"))
+    config_file: Path | None = knob(knobs.path, None)
+    declarative_file: str | None = knob(knobs.text, None)
+    origins: Mapping[str, str] = field(default_factory=dict, repr=False)
 
-    enabled: Switch = True
-    service_name: MaybeText = None
-    content: Annotated[str, PlainValidator(knobs.one_of(*MODES))] = "none"
-    content_in: Annotated[tuple[str, ...], PlainValidator(content_places)] = ("events",)
-    content_max_bytes: Annotated[int, PlainValidator(knobs.size)] = 256 * 1024
-    journal: Switch = True
-    journal_dir: Annotated[Path, PlainValidator(folder)] = Field(default=None, validate_default=True)
-    journal_max_bytes: Annotated[int, PlainValidator(journal_bytes)] = 2**30
-    journal_max_age: Seconds = 7 * 86400.0
-    journal_rotate_bytes: Annotated[int, PlainValidator(segment_bytes)] = Field(default=None, validate_default=True)
-    journal_fsync: Switch = False
-    journal_group_readable: Switch = False
-    ship: Switch = True
-    ship_interval: Seconds = 1.0
-    join_export: Switch = False
-    instrument: MaybeWords = None
-    disable: Words = ()
-    old_metrics: Switch = False
-    metric_cardinality: Annotated[int, PlainValidator(knobs.count)] = 100
-    metric_interval: Seconds = 60.0
-    metric_timeout: Seconds = 30.0
-    metric_temporality: Annotated[str, PlainValidator(knobs.one_of(*TEMPORALITIES))] = "cumulative"
-    metric_histogram: Annotated[str, PlainValidator(knobs.one_of(*HISTOGRAMS))] = "explicit_bucket_histogram"
-    logs: Switch = True
-    log_level: Annotated[int, PlainValidator(knobs.level)] = 20
-    traces_exporter: MaybeWords = None
-    metrics_exporter: MaybeWords = None
-    logs_exporter: MaybeWords = None
-    id_generator: MaybeText = None
-    otlp: Annotated[Mapping[str, Any], PlainValidator(routing)] = Field(default_factory=dict, repr=False)
-    agents: Annotated[Sections, PlainValidator(section("agents"))] = Field(default_factory=dict)
-    models: Annotated[Sections, PlainValidator(section("models"))] = Field(default_factory=dict)
-    experiments: Annotated[Sections, PlainValidator(section("experiments"))] = Field(default_factory=dict)
-    alerts: Annotated[Sections, PlainValidator(section("alerts"))] = Field(default_factory=dict)
-    config_file: MaybePath = None
-    declarative_file: MaybeText = None
-    origins: Mapping[str, str] = Field(default_factory=dict, repr=False)
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        *others: PydanticBaseSettingsSource,
-        **named: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Ours alone: pydantic-settings' own sources know neither the file's lines nor the OTEL_* names, which our messages need."""
-        return (init_settings,)
+    def __post_init__(self) -> None:
+        """Read every value as the table says. Raises Wrong."""
+        for name, value in read(self).items():
+            object.__setattr__(self, name, value)
 
     # where it goes
 
@@ -242,11 +257,26 @@ def with_path(base: str, path: str) -> str:
     return f"{place.rstrip('/')}{path}{mark}{query}"
 
 
+KNOBS: Final[Mapping[str, Parse]] = {one.name: one.metadata["parse"] for one in fields(Settings) if one.metadata}
 KNOWN: Final = Known(
-    names=frozenset(Settings.model_fields) - {"otlp", "origins", "declarative_file"} | {f"otlp_{name}" for name in OTLP_KNOBS},
-    switches=frozenset(name for name, knob in Settings.model_fields.items() if knob.annotation is bool),
+    names=frozenset(KNOBS) - {"otlp", "declarative_file"} | {f"otlp_{name}" for name in OTLP_KNOBS},
+    switches=frozenset(one.name for one in fields(Settings) if isinstance(one.default, bool)),
 )
 SHOWN: Final = 80  # characters of a wrong value
+
+
+def read(settings: Settings) -> dict[str, Any]:
+    """What the parser of each knob makes of its value. Raises Wrong, which names all that can't be read."""
+    values: dict[str, Any] = {}
+    faults: dict[str, str] = {}
+    for name, parse in KNOBS.items():
+        try:
+            values[name] = parse(getattr(settings, name), values)
+        except ValueError as problem:
+            faults[name] = str(problem)
+    if faults:
+        raise Wrong(faults)
+    return values
 
 
 def load(**overrides: Any) -> Settings:
@@ -268,26 +298,25 @@ def build(found: Found) -> tuple[Settings, list[str]]:
         given = found.merged()
         try:
             return made(given), lines
-        except ValidationError as error:
-            wrong = faults(error, given)
+        except Wrong as error:
+            wrong = each(error.faults, given)
         for name, message in wrong.items():
             lines.append(explained(name, given[name], message))
             found.drop(name)
 
 
 def made(given: Mapping[str, Given]) -> Settings:
-    """Settings of what was found; validation is the class's."""
+    """Settings of what was found; reading the values is the class's."""
     plain = {name: value.value for name, value in given.items() if not name.startswith("otlp_")}
     routed = {name.removeprefix("otlp_"): value.value for name, value in given.items() if name.startswith("otlp_")}
     return Settings(**plain, otlp=routed, origins={name: value.label for name, value in given.items()})
 
 
-def faults(error: ValidationError, given: Mapping[str, Given]) -> dict[str, str]:
-    """Wrong names and what is wrong with them; the OTLP knobs, one field, are looked at one by one."""
+def each(faults: Mapping[str, str], given: Mapping[str, Given]) -> dict[str, str]:
+    """The faults by the names that people write; the OTLP knobs, one field, are looked at one by one."""
     found: dict[str, str] = {}
-    for fault in error.errors():
-        name = str(fault["loc"][0])
-        found |= routing_faults(given) if name == "otlp" else {name: str(fault.get("ctx", {}).get("error", fault["msg"]))}
+    for name, fault in faults.items():
+        found |= routing_faults(given) if name == "otlp" else {name: fault}
     return found
 
 

@@ -21,8 +21,6 @@ HOMES = {
     "opentelemetry.exporter": ("escape",),
     "opentelemetry.proto": ("journal.",),
     "google": ("journal.",),
-    "pydantic": ("settings",),
-    "pydantic_settings": ("settings",),
     "yaml": ("sources",),
     "wrapt": ("instrumentors.patching", "telemetry.streams"),
     "rich": ("cli.",),

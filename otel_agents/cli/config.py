@@ -15,7 +15,7 @@ from otel_agents.cli import screen
 from otel_agents.environment import SIGNALS
 from otel_agents.knobs import LEVELS, presentable
 from otel_agents.sections import dangling
-from otel_agents.settings import KNOWN, OTLP_KNOBS, Endpoint, Settings, build, shown
+from otel_agents.settings import KNOBS, KNOWN, OTLP_KNOBS, Endpoint, Settings, build, shown
 from otel_agents.sources import SECTIONS, Found, gather, labelled, read_file
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def report(settings: Settings, problems: list[str]) -> dict[str, Any]:
 
 def rows(settings: Settings) -> Iterator[dict[str, Any]]:
     """Every setting; those of OTLP and the file's sections only where somebody wrote them."""
-    for name in Settings.model_fields:
+    for name in KNOBS:
         if name in KNOWN.names and (name not in SECTIONS or getattr(settings, name)):
             yield {"setting": name, "value": public(name, getattr(settings, name)), "from": settings.origins.get(name, DEFAULT)}
     for knob in OTLP_KNOBS:
