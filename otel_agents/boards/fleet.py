@@ -1,0 +1,116 @@
+"""The first board: all agents of all services, and what needs somebody now."""
+
+from __future__ import annotations
+
+from otel_agents.boards import logql, variables
+from otel_agents.boards.panels import BARS, LINES, RANKING, SPANS, STAT, TABLE, Board, Query, lines_of, panel, row, spans_of
+from otel_agents.boards.promql import AGENT, BAD, COST, ERROR, FAILED, LOST, RUN, RUNNING, RUNS, above_none, inc, most, or0, p95, per_hour, share
+
+TOP = row(
+    4,
+    panel(STAT, "Runs", "short", or0(inc(RUNS)), "Agent runs that ended in the time shown, whatever their outcome."),
+    panel(
+        STAT,
+        "Failed",
+        "percentunit",
+        share(RUNS, of=FAILED),
+        "The part of runs that ended with an error. Interrupted and cancelled runs are not failures.",
+        alert="agent_runs_fail",
+        empty="no runs",
+    ),
+    panel(
+        STAT,
+        "Run p95",
+        "s",
+        p95(RUN),
+        "95 % of runs were faster. The last bucket ends at 409.6 s: longer runs show as that.",
+        alert="agent_slow",
+        empty="no runs",
+    ),
+    panel(STAT, "Cost", "currencyUSD", inc(COST), "The price of all model calls whose price is known; Cost says which are not.", empty="no known price"),
+    panel(STAT, "Running now", "short", or0(f"sum({above_none(str(RUNNING))})"), "Runs that began and have not ended, as of the last collection (a minute)."),
+    panel(
+        STAT,
+        "Telemetry lost",
+        "short",
+        or0(inc(LOST)),
+        "Spans, logs and metric points that programs could not keep or send. Anything but 0: see Pipeline, and run `otel-agents doctor`.",
+        alert="telemetry_lost",
+    ),
+)
+BY_AGENT = row(
+    8,
+    panel(BARS, "Runs by agent", "suffix: /h", per_hour(RUNS, AGENT), "Runs an hour. The busiest hundred agents of a program have a name, the rest is _other."),
+    panel(
+        LINES,
+        "Failed runs by agent",
+        "percentunit",
+        share(RUNS, AGENT, of=FAILED),
+        "The part of an agent's runs that failed. The dashed line is the alert's.",
+        alert="agent_runs_fail",
+        empty="no runs",
+    ),
+)
+AGENTS = row(
+    8,
+    panel(
+        TABLE,
+        "Agents",
+        "short",
+        (
+            Query(inc(RUNS, AGENT), "Runs"),
+            Query(share(RUNS, AGENT, of=FAILED), "Failed", "percentunit"),
+            Query(p95(RUN, AGENT), "p95", "s"),
+            Query(inc(COST, AGENT), "Cost", "currencyUSD"),
+        ),
+        "One line an agent; its name leads to its board. An empty cost is an unknown price, not 0.",
+        alert="agent_runs_fail",
+    ),
+)
+WRONG = row(
+    8,
+    panel(
+        RANKING,
+        "Why runs fail",
+        "short",
+        most(inc(RUN.count.where(BAD), AGENT, ERROR)),
+        "The errors that ended runs, most often first.",
+        empty="no run failed",
+    ),
+    panel(
+        TABLE,
+        "Alerts that fire",
+        "short",
+        Query('count by (alertname, severity) (ALERTS{alertstate="firing"})', "Firing"),
+        "What Prometheus found wrong, of all services. Each alert's runbook is in its annotations.",
+        empty="nothing fires",
+    ),
+    panel(
+        TABLE,
+        "Began and did not end",
+        "short",
+        lines_of(f"{logql.counted(logql.STARTED, 'trace_id', AGENT)} unless {logql.counted(logql.ENDED, 'trace_id', AGENT)}", "Runs"),
+        "Runs that are still going, or whose process died. The trace shows what they had done.",
+        empty="all ended",
+    ),
+)
+FAILURES = row(
+    8,
+    panel(
+        SPANS,
+        "Failures",
+        "short",
+        spans_of(logql.spans(logql.A_RUN, logql.FAILED, shown=(logql.AGENT, logql.ERROR))),
+        "The newest runs that failed; each leads to its conversation.",
+        empty="no run failed",
+    ),
+)
+FLEET = Board(
+    "fleet",
+    "Agents: fleet",
+    "What is wrong now?",
+    "Good: fewer than 5 % of runs fail, no telemetry is lost, nothing fires.",
+    variables.OF_SERVICE,
+    (variables.ENV, variables.SERVICES),
+    (TOP, BY_AGENT, AGENTS, WRONG, FAILURES),
+)

@@ -1,0 +1,48 @@
+"""LogQL and TraceQL in a few words: which lines, which spans."""
+
+from __future__ import annotations
+
+from otel_agents import semconv as names
+from otel_agents.boards.promql import ENVIRONMENT, RANGE, SERVICE, label
+
+# `.*` alone would be refused: one matcher of a stream must not match the empty value
+LINES = f'{{{SERVICE}=~".+",{SERVICE}=~"$service",{ENVIRONMENT}=~"$env"}}'
+OF_TRACE = '| trace_id!="" | trace_id=~"0*$trace.*"'  # Tempo's search strips leading zeros; nothing chosen shows everything
+
+
+def event(name: str) -> str:
+    return f'{LINES} | event_name="{name}"'
+
+
+SAID, TOOLS = event(names.EVENT_CLIENT_INFERENCE_OPERATION_DETAILS), event(names.EVENT_OA_TOOL_DETAILS)
+STARTED, ENDED = event(names.EVENT_OA_RUN_STARTED), event(names.EVENT_OA_RUN_ENDED)
+
+
+def counted(lines: str, *by: str) -> str:
+    """How many lines there were in the time shown."""
+    return f"sum by ({', '.join(by)}) (count_over_time({lines} [{RANGE}]))"
+
+
+def added(lines: str, attribute: str, *by: str) -> str:
+    """The sum of an attribute of the lines in the time shown."""
+    return f"sum by ({', '.join(by)}) (sum_over_time({lines} | unwrap {label(attribute)} [{RANGE}]))"
+
+
+def top(query: str, rows: int = 10) -> str:
+    return f"topk({rows}, {query})"
+
+
+# ------------------------------------------------------------------------------------------------ spans
+
+ITS_SERVICE = 'resource.service.name =~ "$service"'  # no environment: `.*` misses a span without one
+AGENT, COST, CONVERSATION, ERROR, MODEL, TOOL = (
+    f"span.{name}" for name in (names.AGENT_NAME, names.OA_COST, names.CONVERSATION_ID, names.ERROR_TYPE, names.REQUEST_MODEL, names.TOOL_NAME)
+)
+A_RUN = f'span.{names.OPERATION_NAME} = "invoke_agent"'
+FAILED = "status = error"
+
+
+def spans(*conditions: str, shown: tuple[str, ...] = ()) -> str:
+    """The spans of the chosen services that fulfil all conditions, with these attributes."""
+    found = f"{{ {' && '.join((ITS_SERVICE, *conditions))} }}"
+    return f"{found} | select({', '.join(shown)})" if shown else found

@@ -1,0 +1,144 @@
+"""PromQL in a few words: the metrics as Prometheus names them, and what is asked of them.
+
+Every function gives a query with two gaps: `{@}`, where the board's selector goes, and `[@]`, the panel's window. `placed()` fills them. What counts is
+`increase()`, not `rate()`: with start timestamps (collector/prometheus) it sees programs that reported only once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from otel_agents import semconv as names
+
+WINDOW = "@"
+RANGE, INTERVAL = "$__range", "$__rate_interval"  # one figure for the whole time shown; one for each point of a line
+
+
+def label(attribute: str) -> str:
+    """The label that Prometheus and Loki make of an attribute."""
+    return attribute.replace(".", "_")
+
+
+AGENT, TOOL, MODEL, ANSWERED = label(names.AGENT_NAME), label(names.TOOL_NAME), label(names.REQUEST_MODEL), label(names.RESPONSE_MODEL)
+PROVIDER, OPERATION, ERROR, SERVICE = label(names.PROVIDER_NAME), label(names.OPERATION_NAME), label(names.ERROR_TYPE), label(names.SERVICE_NAME)
+OUTCOME, STEP, STORE = label(names.OA_OUTCOME), label(names.OA_STEP_NAME), label(names.OA_MEMORY_STORE)
+RESULT, SIGNAL, REASON = label(names.OA_RESULT), label(names.OA_SIGNAL), label(names.OA_REASON)
+ENVIRONMENT = "deployment_environment_name"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric and what is asked of its labels; as text, a selector with the gap for the board's own."""
+
+    name: str
+    conditions: tuple[str, ...] = ()
+
+    def where(self, *conditions: str) -> Metric:
+        return Metric(self.name, (*self.conditions, *conditions))
+
+    def part(self, suffix: str) -> Metric:
+        return Metric(f"{self.name}_{suffix}", self.conditions)
+
+    @property
+    def count(self) -> Metric:
+        return self.part("count")
+
+    @property
+    def seconds(self) -> Metric:
+        """The sum of a histogram of durations."""
+        return self.part("sum")
+
+    def __str__(self) -> str:
+        return f"{self.name}{{{','.join((WINDOW, *self.conditions))}}}"
+
+
+def counter(name: str, unit: str = "") -> Metric:
+    return Metric(f"{label(name)}{unit}_total")
+
+
+def durations(name: str) -> Metric:
+    return Metric(f"{label(name)}_seconds")
+
+
+RUN, CALL, TOOL_CALL = (
+    durations(name) for name in (names.METRIC_INVOKE_AGENT_DURATION, names.METRIC_CLIENT_INFERENCE_DURATION, names.METRIC_EXECUTE_TOOL_DURATION)
+)
+CLIENT, CHUNK = durations(names.METRIC_CLIENT_OPERATION_DURATION), durations(names.METRIC_CLIENT_INFERENCE_TIME_TO_FIRST_CHUNK)
+STEPS = durations(names.METRIC_OA_STEP_DURATION)
+CALLS_A_RUN, TOOLS_A_RUN = Metric(label(names.METRIC_INVOKE_AGENT_INFERENCE_CALLS)), Metric(label(names.METRIC_INVOKE_AGENT_TOOL_CALLS))
+IN, OUT = counter(names.METRIC_CLIENT_INFERENCE_USAGE_INPUT_TOKENS), counter(names.METRIC_CLIENT_INFERENCE_USAGE_OUTPUT_TOKENS)
+CACHED = counter(names.METRIC_CLIENT_INFERENCE_USAGE_CACHE_READ_INPUT_TOKENS)
+RUNS, LOOPS, SEARCHES = counter(names.METRIC_OA_RUNS), counter(names.METRIC_OA_LOOPS), counter(names.METRIC_OA_MEMORY_SEARCHES)
+COST, LOST = counter(names.METRIC_OA_COST, "_USD"), counter(names.METRIC_OA_TELEMETRY_DROPPED)
+RUNNING, LAG = Metric(label(names.METRIC_OA_AGENTS_ACTIVE)), Metric(f"{label(names.METRIC_OA_SHIPPER_LAG)}_seconds")
+UP = Metric("up", ('job=~"otelcol|prometheus|loki|tempo"',))
+QUEUE = "otelcol_exporter_queue_size / otelcol_exporter_queue_capacity"
+UNSENT = '{__name__=~"otelcol_exporter_(send|enqueue)_failed_.+"}'  # a scraped counter may lack `_total`, and its start
+
+FAILED, BAD, GOOD = f'{OUTCOME}=~"error|died"', f'{ERROR}!=""', f'{ERROR}=""'
+OK, OTHER, HIT = f'{OUTCOME}="ok"', f'{AGENT}="_other"', f'{RESULT}="hit"'
+MEMORY = f'{OPERATION}!~"chat|text_completion|generate_content"'  # the name of before 2026-10 holds model calls, too
+
+# ------------------------------------------------------------------------------------------------ what is asked
+
+
+def grouped(by: tuple[str, ...]) -> str:
+    return f"sum by ({', '.join(by)})" if by else "sum"
+
+
+def inc(metric: Metric, *by: str, over: str = WINDOW) -> str:
+    """How much a counter grew."""
+    return f"{grouped(by)} (increase({metric}[{over}]))"
+
+
+def rate(metric: Metric, *by: str, over: str = WINDOW) -> str:
+    """How much a counter grows in a second."""
+    return f"{grouped(by)} (rate({metric}[{over}]))"
+
+
+def per_hour(metric: Metric, *by: str) -> str:
+    return f"{rate(metric, *by)} * 3600"
+
+
+def quantile(share: float, metric: Metric, *by: str, over: str = WINDOW) -> str:
+    """The value that this share of what was measured stays below; it stops at the last bucket's bound."""
+    return f"histogram_quantile({share}, sum by ({', '.join(('le', *by))}) (rate({metric.part('bucket')}[{over}])))"
+
+
+def p95(metric: Metric, *by: str, over: str = WINDOW) -> str:
+    return quantile(0.95, metric, *by, over=over)
+
+
+def p50(metric: Metric, *by: str) -> str:
+    return quantile(0.5, metric, *by)
+
+
+def above_none(query: str) -> str:
+    """The query where it is more than 0: what others can be divided by."""
+    return f"({query} > 0)"
+
+
+def share(metric: Metric, *by: str, of: str, over: str = WINDOW) -> str:
+    """The part that fulfils a condition: 0 where none does, nothing where there is nothing."""
+    every = inc(metric, *by, over=over)
+    return f"(({inc(metric.where(of), *by, over=over)} or 0 * {every}) / {above_none(every)})"
+
+
+def failing(metric: Metric, *by: str, over: str = WINDOW) -> str:
+    """The part of calls that failed."""
+    return share(metric.count, *by, of=BAD, over=over)
+
+
+def or0(query: str) -> str:
+    """A count of nothing is 0."""
+    return f"{query} or vector(0)"
+
+
+def most(query: str, rows: int = 10) -> str:
+    return f"sort_desc(topk({rows}, {query} > 0))"
+
+
+def placed(query: str, selector: str = "", window: str = "") -> str:
+    """The query with its gaps filled."""
+    inner, whole = (f"{{{selector},", f"{{{selector}}}") if selector else ("{", "")
+    return query.replace(f"{{{WINDOW},", inner).replace(f"{{{WINDOW}}}", whole).replace(f"[{WINDOW}]", f"[{window}]")
