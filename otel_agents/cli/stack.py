@@ -1,0 +1,269 @@
+"""Run a whole stack for agents: Collector, Prometheus, Loki, Tempo, Alertmanager (and Grafana, with Docker).
+
+  up      start it and wait until it is ready; programs then need OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318
+  status  every server: its version, what it received in the last minute, what waits for it
+  check   send a trace, a metric and a log line through, and find all three again
+  open    say where everything is, and open Grafana where there is one
+  build   build the servers' binaries that are missing, without starting any
+  down    stop it; data stays, unless --delete-data
+
+With a Docker engine it runs in containers. Without one (or with --native) the servers are processes of yours, on loopback only: binaries from PATH, or built
+once with Go into the cache folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from otel_agents.cli import screen
+from otel_agents.stack import build, compose, home, native
+from otel_agents.stack.check import Result, check
+from otel_agents.stack.compose import Compose
+from otel_agents.stack.native import Native
+from otel_agents.stack.problem import Problem
+from otel_agents.stack.servers import GRAFANA_PORT, PORTS
+from otel_agents.stack.status import Standing, as_json, standings
+from otel_agents.stack.stores import Stores, ask
+
+if TYPE_CHECKING:
+    from otel_agents.stack.build import Tell
+
+NOT_UP = "otel-agents stack: it is not running; start it with: otel-agents stack up"
+GRAFANA = f"http://localhost:{GRAFANA_PORT}"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="up|status|check|open|build|down")
+    for verb, summary in SUMMARIES.items():
+        one = verbs.add_parser(verb, help=summary, description=summary.capitalize() + ".")
+        one.add_argument("--json", action="store_true", help="print JSON for programs")
+        one.add_argument("--home", type=Path, metavar="DIR", help="the folder of the native stack (default: the user's state folder)")
+        for name, given in OPTIONS.get(verb, {}).items():
+            one.add_argument(name, **given)
+
+
+SUMMARIES = {
+    "up": "start the stack and wait until it is ready",
+    "status": "show every server: up, version, received in the last minute, queue",
+    "check": "send a trace, a metric and a log line through, and find them again",
+    "open": "say where everything is, and open Grafana where there is one",
+    "build": "build the servers' binaries that are missing",
+    "down": "stop the stack",
+}
+OVERLAY = "a further Collector configuration: a name in collector/overlays, or a file (native only)"
+OPTIONS: Mapping[str, Mapping[str, Any]] = {
+    "up": {
+        "--native": {"action": "store_true", "help": "processes instead of containers, also where Docker is there"},
+        "--free-ports": {"action": "store_true", "help": "listen on free ports instead of the usual ones (native only)"},
+        "--overlay": {"action": "append", "default": [], "metavar": "NAME", "help": OVERLAY},
+    },
+    "check": {"--seconds": {"type": float, "default": 30.0, "metavar": "N", "help": "how long to look for each (default: 30)"}},
+    "down": {"--delete-data": {"action": "store_true", "help": "delete what the servers stored, too"}},
+}
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run one verb; 1 when the answer is bad: not up, not found, could not start."""
+    try:
+        return VERBS[options.verb](options)
+    except Problem as problem:
+        screen.say(f"otel-agents stack: {problem}")
+        return 1
+
+
+def stack_of(options: argparse.Namespace, tell: Tell = native.quiet) -> Native | Compose:
+    """The stack that runs, or that `up` would start."""
+    own = native.usual(options.home, tell)
+    if options.home is not None or getattr(options, "native", False) or own.is_up():
+        return own
+    return Compose() if compose.engine_answers() else own
+
+
+def ports_of(stack: Native | Compose) -> Mapping[str, int]:
+    return stack.record().ports if isinstance(stack, Native) else PORTS
+
+
+# ------------------------------------------------------------------------------------------------ up, down, build
+
+
+def up(options: argparse.Namespace) -> int:
+    with Progress(options) as tell:
+        stack = stack_of(options, tell)
+        if isinstance(stack, Native):
+            stack.up(free_ports=options.free_ports, overlays=options.overlay)
+        elif options.free_ports or options.overlay:
+            raise Problem("--free-ports and --overlay are for the native stack; add --native")
+        else:
+            stack.up()
+    if options.json:
+        return print_status(stack, options)
+    show_places(stack)
+    return 0
+
+
+def down(options: argparse.Namespace) -> int:
+    with Progress(options) as tell:
+        stack = stack_of(options, tell)
+        was_up = stack.is_up()
+        stack.down(delete=options.delete_data)
+    if options.json:
+        screen.print_json({"stopped": was_up, "deleted": options.delete_data})
+    else:
+        print("stopped" + (", data deleted" if options.delete_data else "") if was_up else "it was not running")
+    return 0
+
+
+def build_missing(options: argparse.Namespace) -> int:
+    began = time.monotonic()
+    with Progress(options) as tell:
+        found = build.have(tell=tell)
+    if options.json:
+        screen.print_json([{"name": name, "binary": str(one.binary), "source": one.source, "seconds": round(one.seconds, 1)} for name, one in found.items()])
+        return 0
+    rows = [(name, one.source, f"{one.seconds:.0f} s" if one.seconds else "there", str(one.binary)) for name, one in found.items()]
+    screen.print_table(screen.console(), ("SERVER", "FROM", "TOOK", "BINARY"), rows, flexible="BINARY")
+    print(f"in {time.monotonic() - began:.0f} s")
+    return 0
+
+
+class Progress:
+    """Tells how servers come along: one line each that changes on a terminal, a line a change elsewhere; nothing with --json."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.silent = options.json
+        self.said: dict[str, str] = {}
+        self.live: Any = None
+
+    def __enter__(self) -> Tell:
+        if self.silent:
+            return native.quiet
+        if sys.stderr.isatty():
+            from rich.live import Live
+
+            self.live = Live(console=screen.console(to_stderr=True), refresh_per_second=4, transient=True)
+            self.live.start()
+        return self.tell
+
+    def __exit__(self, *_: object) -> None:
+        if self.live is not None:
+            self.live.stop()
+
+    def tell(self, server: str, text: str) -> None:
+        if self.live is None and self.is_news(server, text):
+            screen.say(f"  {server:<13} {text}")
+        self.said[server] = text
+        if self.live is not None:
+            self.live.update("\n".join(f"  {name:<13} {what}" for name, what in self.said.items()))
+
+    def is_news(self, server: str, text: str) -> bool:
+        """Seconds that pass are none, but each minute is."""
+        before = self.said.get(server, "")
+        return text.rpartition(",")[0] != before.rpartition(",")[0] or text.endswith((" 60 s", "20 s", "40 s", "00 s")) or "," not in text
+
+
+# ------------------------------------------------------------------------------------------------ status, check, open
+
+
+def status(options: argparse.Namespace) -> int:
+    return print_status(stack_of(options), options)
+
+
+def print_status(stack: Native | Compose, options: argparse.Namespace) -> int:
+    """The table, or JSON; 1 when a server is missing."""
+    found = standings(ports_of(stack), stack.stores())
+    if options.json:
+        screen.print_json({"up": all(one.is_up for one in found), "runs": runs_as(stack), "servers": [as_json(one) for one in found]})
+    elif not any(one.is_up for one in found):
+        screen.say(NOT_UP)
+    else:
+        screen.print_table(screen.console(), COLUMNS, list(map(cells, found)), right=COLUMNS[-2:])
+        if isinstance(stack, Native):
+            print(f"\nlogs {stack.home.path / 'logs'}   data {stack.home.path / 'data'}   configuration {home.collector()}")
+    return int(not all(one.is_up for one in found))
+
+
+def runs_as(stack: Native | Compose) -> str:
+    return "processes" if isinstance(stack, Native) else "containers"
+
+
+COLUMNS = ("SERVER", "UP", "VERSION", "URL", "LAST MINUTE", "WAITING")
+
+
+def cells(one: Standing) -> tuple[str, ...]:
+    is_up = "yes" if one.is_up else ": ".join(filter(None, ("no", one.problem)))
+    received = "" if one.received is None else f"{one.received:,.0f} {one.counted}"
+    queue = "" if one.queue is None else screen.size(int(one.queue))
+    return one.name, is_up, one.version, one.url, received, queue
+
+
+def check_all(options: argparse.Namespace) -> int:
+    """Say for each signal whether it came through; 1 when one did not."""
+    results = check(stack_of(options).stores(), options.seconds)
+    if options.json:
+        screen.print_json([{"signal": one.signal, "found": one.found, "seconds": round(one.seconds, 3), "lost": one.lost or None} for one in results])
+    else:
+        print("\n".join(map(line_of, results)))
+    return int(not all(one.found for one in results))
+
+
+def line_of(one: Result) -> str:
+    return f"{one.signal:<8} found after {one.seconds:.1f} s" if one.found else f"{one.signal:<8} lost {one.lost}"
+
+
+def open_up(options: argparse.Namespace) -> int:
+    stack = stack_of(options)
+    if not stack.is_up():
+        screen.say(NOT_UP)
+        return 1
+    if options.json:
+        screen.print_json(places(stack))
+        return 0
+    show_places(stack)
+    if grafana_answers() and sys.stdout.isatty():
+        import webbrowser
+
+        webbrowser.open(GRAFANA)
+    return 0
+
+
+def grafana_answers() -> bool:
+    return ask(f"{GRAFANA}/api/health", timeout=2.0).status == 200
+
+
+def places(stack: Native | Compose) -> dict[str, str]:
+    """Where programs send to, where people look."""
+    stores: Stores = stack.stores()
+    given = ports_of(stack)
+    known = {"otlp/http": stores.otlp, "otlp/grpc": f"http://127.0.0.1:{given['otlp_grpc']}", "prometheus": stores.prometheus}
+    known |= {"loki": stores.loki, "tempo": stores.tempo, "alertmanager": stores.alertmanager}
+    return {**({"grafana": GRAFANA} if grafana_answers() else {}), **known, "configuration": str(home.collector()), "dashboards": str(home.grafana())}
+
+
+def show_places(stack: Native | Compose) -> None:
+    found = places(stack)
+    print("\n".join(f"{name:<14} {place}" for name, place in found.items()))
+    print(f"\nsend to it:     OTEL_AGENTS_ENABLED=true OTEL_EXPORTER_OTLP_ENDPOINT={found['otlp/http']} python your_program.py")
+    if "grafana" not in found:
+        print(WITHOUT_GRAFANA.format(dashboards=found["dashboards"], tempo=found["tempo"], loki=found["loki"], prometheus=found["prometheus"]))
+
+
+WITHOUT_GRAFANA = """
+There is no Grafana here. What was recorded is read with `otel-agents traces` and `trace`; the stores answer queries:
+  curl '{prometheus}/api/v1/query?query=sum+by+(gen_ai_agent_name)(otel_agents_runs_total)'
+  curl -G '{loki}/loki/api/v1/query_range' --data-urlencode 'query={{service_name=~".+"}}'
+  curl '{tempo}/api/search?limit=20'
+A Grafana of your own: give it the folder {dashboards}/provisioning (see {dashboards}/README.md)."""
+
+VERBS: Mapping[str, Callable[[argparse.Namespace], int]] = {
+    "up": up,
+    "status": status,
+    "check": check_all,
+    "open": open_up,
+    "build": build_missing,
+    "down": down,
+}

@@ -1,0 +1,211 @@
+"""The stack without containers: the servers as processes of this user on loopback, which outlive the terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from otel_agents.stack import build, home, ports, processes
+from otel_agents.stack.build import Found, Tell
+from otel_agents.stack.home import Home
+from otel_agents.stack.problem import Problem
+from otel_agents.stack.processes import Process
+from otel_agents.stack.servers import PORTS, SERVERS, Server
+from otel_agents.stack.stores import Stores, ask
+
+READY_S = 120.0
+DIED = "{name} ended at once. {log} has all it said; its end:\n{tail}"
+LATE = "{name} is not ready after {seconds:.0f} s ({said}). {log} has all it said; its end:\n{tail}"
+
+
+def quiet(server: str, text: str) -> None:
+    """Tell nobody."""
+
+
+@dataclass(slots=True)
+class Record:
+    """What is remembered of a stack: ports, further Collector configurations, variables, processes and versions of its servers."""
+
+    ports: dict[str, int] = field(default_factory=lambda: dict(PORTS))
+    overlays: list[str] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
+    servers: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def process(self, name: str) -> Process | None:
+        known = self.servers.get(name)
+        return Process(known["pid"], known["started"]) if known else None
+
+
+@dataclass(frozen=True, slots=True)
+class Native:
+    """A stack in a folder."""
+
+    home: Home
+    tell: Tell = quiet
+
+    # what is remembered
+
+    def record(self) -> Record:
+        try:
+            return Record(**json.loads(self.home.record.read_text()))
+        except (OSError, ValueError, TypeError):  # never started, or cut short by a crash: processes are found by their mark
+            return Record()
+
+    def write(self, record: Record) -> None:
+        self.home.path.mkdir(parents=True, exist_ok=True)
+        unfinished = self.home.record.with_suffix(".tmp")
+        unfinished.write_text(json.dumps(asdict(record), indent=2))
+        unfinished.replace(self.home.record)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        self.home.path.mkdir(parents=True, exist_ok=True)
+        with build.locked(self.home.lock, lambda: self.tell("stack", "another command is at it, waiting")):
+            yield
+
+    def living(self) -> set[str]:
+        record = self.record()
+        return {name for name in record.servers if (process := record.process(name)) is not None and processes.lives(process)}
+
+    def is_up(self) -> bool:
+        return bool(self.living())
+
+    def stores(self) -> Stores:
+        return stores_at(self.record().ports)
+
+    # up
+
+    def up(self, *, free_ports: bool = False, overlays: Sequence[str] = (), variables: Mapping[str, str] | None = None) -> None:
+        """Start what does not run, and return when all of it is ready. Raises Problem."""
+        found = build.have(tell=self.tell)
+        with self.alone():
+            record = self.wanted(free_ports, overlays, variables or {})
+            missing = [server for server in SERVERS if server.name not in self.living()]
+            ports.check(record.ports, {server.name for server in missing})
+            self.prepare(record.ports)
+            for server in missing:
+                self.start(server, found[server.name], record)
+        self.await_ready()
+
+    def wanted(self, free_ports: bool, overlays: Sequence[str], variables: Mapping[str, str]) -> Record:
+        """The record to start from: that of the running stack, whose ports it keeps; else a new one."""
+        self.stop_strays()
+        record = self.record()
+        given = [str(home.overlay(name)) for name in overlays]
+        if not self.living():
+            return Record(ports.free_ports() if free_ports else dict(PORTS), given, dict(variables))
+        if given and (given, dict(variables)) != (record.overlays, record.variables):
+            raise Problem("the stack runs already, with another configuration. End it first: otel-agents stack down")
+        return record
+
+    def stop_strays(self) -> None:
+        """End processes of this stack that its record doesn't know: an `up` was killed between starting and noting one."""
+        known = {one["pid"] for one in self.record().servers.values()}
+        for stray in processes.marked(str(self.home.path)):
+            if stray.pid not in known:
+                processes.stop(stray, 2.0)
+
+    def prepare(self, taken: Mapping[str, int]) -> None:
+        """Write what the configurations can't be told by variables: whom Prometheus scrapes and tells."""
+        etc = self.home.settings
+        for folder in (etc / "targets", etc / "rules", *(self.home.data(server.name) for server in SERVERS)):
+            folder.mkdir(parents=True, exist_ok=True)
+        shutil.copy(home.collector() / "prometheus.yaml", etc)
+        for rules in (etc / "rules").glob("*"):
+            rules.unlink()
+        for rules in (home.grafana() / "rules").glob("*.yaml"):
+            shutil.copy(rules, etc / "rules")
+        jobs = [{"targets": [f"{ports.LOOPBACK}:{taken[name]}"], "labels": {"job": name}} for name in ("otelcol", "prometheus", "loki", "tempo")]
+        (etc / "targets" / "servers.yaml").write_text(json.dumps(jobs, indent=2))  # JSON is YAML
+        (etc / "targets" / "alertmanager.yaml").write_text(json.dumps([{"targets": [f"{ports.LOOPBACK}:{taken['alertmanager']}"]}]))
+
+    def start(self, server: Server, found: Found, record: Record) -> None:
+        self.tell(server.name, "starting")
+        words = {**{name: str(port) for name, port in record.ports.items()}, **self.folders(server), "major": str(found.major)}
+        command = [str(found.binary), *(word.format(**words) for word in server.command)]
+        if server.name == "otelcol":
+            command += [f"--config={overlay}" for overlay in record.overlays]
+        environment = {name: value.format(**words) for name, value in server.environment.items()}
+        where = self.home.data(server.name)
+        process = processes.start(command, self.home.log(server.name), {**environment, **record.variables}, str(self.home.path), where)
+        record.servers[server.name] = {**asdict(process), "binary": str(found.binary), "source": found.source}
+        self.write(record)
+
+    def folders(self, server: Server) -> dict[str, str]:
+        return {"data": str(self.home.data(server.name)), "etc": str(self.home.settings), "collector": str(home.collector())}
+
+    def await_ready(self, seconds: float = READY_S) -> None:
+        deadline = time.monotonic() + seconds
+        for server in SERVERS:
+            self.await_server(server, deadline, seconds)
+            self.tell(server.name, "ready")
+
+    def await_server(self, server: Server, deadline: float, seconds: float) -> None:
+        log = self.home.log(server.name)
+        while said := self.readiness(server):
+            process = self.record().process(server.name)
+            if process is None or not processes.lives(process):
+                raise Problem(DIED.format(name=server.name, log=log, tail=build.tail(log)))
+            if time.monotonic() > deadline:
+                raise Problem(LATE.format(name=server.name, seconds=seconds, said=said, log=log, tail=build.tail(log)))
+            time.sleep(0.1)
+
+    def readiness(self, server: Server) -> str:
+        """Empty when the server is ready; else what it said instead."""
+        answer = ask(f"{self.url(server.ready_port)}{server.ready}", timeout=3.0)
+        return "" if answer.status == 200 else answer.text.strip()[:200] or f"HTTP {answer.status}"
+
+    def url(self, port: str) -> str:
+        return f"http://{ports.LOOPBACK}:{self.record().ports[port]}"
+
+    # down
+
+    def down(self, *, delete: bool = False) -> list[str]:
+        """Stop what runs, and give the names of what was stopped; delete: the data too."""
+        if not self.home.path.exists():
+            return []
+        with self.alone():
+            stopped = [server.name for server in reversed(SERVERS) if self.stop(server)]
+            self.stop_strays()
+            if delete:
+                for folder in ("data", "logs", "etc"):
+                    shutil.rmtree(self.home.path / folder, ignore_errors=True)
+        return stopped
+
+    def stop(self, server: Server) -> bool:
+        record = self.record()
+        process = record.process(server.name)
+        runs = process is not None and processes.lives(process)
+        if process is not None and runs:
+            self.tell(server.name, "stopping")
+            processes.stop(process, server.grace_s)
+        if record.servers.pop(server.name, None) is not None:
+            self.write(record)
+        return runs
+
+    def restart(self, name: str, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Stop one server, do something without it, start it again and wait until it is ready."""
+        server = next(one for one in SERVERS if one.name == name)
+        with self.alone():
+            self.stop(server)
+            meanwhile()
+            self.start(server, build.have([server])[name], self.record())
+        self.await_server(server, time.monotonic() + READY_S, READY_S)
+
+
+def stores_at(taken: Mapping[str, int]) -> Stores:
+    """The stores of a stack that listens on these ports of loopback."""
+    at = {name: f"http://{ports.LOOPBACK}:{port}" for name, port in taken.items()}
+    return Stores(at["prometheus"], at["loki"], at["tempo"], at["alertmanager"], at["otelcol"], at["otlp_http"])
+
+
+def usual(path: Path | None = None, tell: Tell = quiet) -> Native:
+    """The stack of this user, or the one in another folder."""
+    return Native(Home(path or home.state(os.environ)), tell)

@@ -1,0 +1,93 @@
+"""Every server of the stack: whether it is up, its version, what it received in the last minute, and what waits for it in the Collector's queue."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from otel_agents.stack.ports import LOOPBACK
+from otel_agents.stack.servers import SERVERS, Server
+from otel_agents.stack.stores import Refused, Stores, ask
+
+MINUTE = 'clamp_min(sum({{__name__=~"{names}"}}) - (sum({{__name__=~"{names}"}} offset 1m) or vector(0)), 0)'  # counters begin with their first item
+RECEIVED: Mapping[str, tuple[str, str]] = {  # the counters, and what they count
+    "otelcol": ("otelcol_receiver_accepted_(spans|metric_points|log_records)(_total)?", "items"),
+    "prometheus": ("prometheus_tsdb_head_samples_appended_total", "samples"),
+    "loki": ("loki_distributor_lines_received_total", "lines"),
+    "tempo": ("tempo_distributor_spans_received_total", "spans"),
+    "alertmanager": ("prometheus_notifications_sent_total", "alerts"),
+}
+VERSION = re.compile(r'"version":\s*"([^"]+)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How one server does.
+
+    received: in the last minute, None when Prometheus can't tell; queue: bytes that the Collector holds for it, None where there is no queue.
+    """
+
+    name: str
+    is_up: bool
+    version: str
+    url: str
+    received: float | None
+    counted: str
+    queue: float | None
+    problem: str = ""
+
+
+def standings(ports: Mapping[str, int], stores: Stores) -> list[Standing]:
+    """All servers, in the order in which items pass through them."""
+    queues = waiting(stores)
+    with ThreadPoolExecutor(len(SERVERS)) as pool:
+        return list(pool.map(lambda server: standing(server, ports, stores, queues), reversed(SERVERS)))
+
+
+def standing(server: Server, ports: Mapping[str, int], stores: Stores, queues: Mapping[str, float]) -> Standing:
+    answer = ask(f"http://{LOOPBACK}:{ports[server.ready_port]}{server.ready}", timeout=3.0)
+    url = f"http://{LOOPBACK}:{ports[server.port]}"
+    names, counted = RECEIVED[server.name]
+    if answer.status != 200:
+        return Standing(server.name, False, "", url, None, counted, queues.get(server.name), answer.text.strip().splitlines()[0] if answer.text.strip() else "")
+    return Standing(server.name, True, version(server, url, stores), url, received(stores, names), counted, queues.get(server.name))
+
+
+def version(server: Server, url: str, stores: Stores) -> str:
+    if not server.built:
+        return next((labels["service_version"] for _, labels, _ in stores.samples(stores.otelcol) if "service_version" in labels), server.version)
+    found = VERSION.search(ask(f"{url}{server.built}").text)
+    return found[1] if found else ""
+
+
+def received(stores: Stores, names: str) -> float | None:
+    with suppress(Refused):
+        return stores.value(MINUTE.format(names=names))
+    return None
+
+
+def waiting(stores: Stores) -> dict[str, float]:
+    """Bytes in the Collector's queues, by the store that they wait for, and in all."""
+    sizes: dict[str, float] = {}
+    for name, labels, value in stores.samples(stores.otelcol):
+        if name == "otelcol_exporter_queue_size":
+            store = labels.get("exporter", "").rpartition("/")[2]
+            sizes[store] = sizes.get(store, 0.0) + value
+    return {**sizes, "otelcol": sum(sizes.values())} if sizes else {}
+
+
+def as_json(one: Standing) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "up": one.is_up,
+        "version": one.version or None,
+        "url": one.url,
+        "received_last_minute": one.received,
+        "received_unit": one.counted,
+        "queue_bytes": one.queue,
+        "problem": one.problem or None,
+    }
