@@ -48,7 +48,8 @@ OF_AN_AGENT = CALL.count.where(f'{AGENT}!=""')
 CALLS_A_RUN = f"{inc(OF_AN_AGENT, *WHOSE, over='10m')} / {above_none(A_WHOLE_RUN)}"
 LOOP = f"{inc(LOOPS, *WHOSE, over='10m')} > 0"
 RUNS_A_DAY = f"sum by ({', '.join(WHOSE)}) (increase({RUNS}[1d] offset 1h))"
-SILENT = f"{{value}} >= {{threshold}} unless {inc(RUNS, *WHOSE, over='1h')} > 0"
+RUNS_YESTERDAY = f"sum by ({', '.join(WHOSE)}) (increase({RUNS}[1h] offset 1d))"  # at this hour: what pauses at night, or runs at night only, is no alarm
+SILENT = f"{{value}} >= {{threshold}} and {RUNS_YESTERDAY} > 0 unless {inc(RUNS, *WHOSE, over='1h')} > 0"
 INPUT = inc(IN, SERVICE, over="1h")
 TOKENS = f"{INPUT} + ({inc(OUT, SERVICE, over='1h')} or 0 * {INPUT})"
 NOT_SENT = f"sum by (exporter) ({UNSENT})"
@@ -168,7 +169,7 @@ ALERTS = (
     Alert(
         "agent_silent", "AgentSilent", RUNS_A_DAY, SILENT, "15m", TICKET,
         f"{WHO} has fallen silent",
-        f"It had {COUNT} runs in a day, and none in the last hour.",
+        f"It had {COUNT} runs in a day, some of them at this hour, and none in the last hour.",
         "Is the program running, and OTEL_AGENTS_ENABLED set? `otel-agents doctor` where it runs; Pipeline says whether telemetry arrives at all. "
         "Meant to pause at night? Raise agent_silent.",
         "fleet", 48,

@@ -71,8 +71,9 @@ def column(query: Query, limit: float | None) -> Json:
 
 def of_spans(panel: Panel, limit: float | None) -> list[Json]:
     """Every row leads to its trace; cost and duration have their units."""
+    shown = panel.queries[0].text.partition("select")[2]
     to_trace = [override(name, ("links", links.of_span())) for name in ("traceName", "name", "spanID")]
-    names = [override(attribute, ("links", links.of_cell(label))) for attribute, label in links.SPAN_FIELDS.items()]
+    names = [override(attribute, ("links", links.of_cell(label))) for attribute, label in links.SPAN_FIELDS.items() if f"span.{attribute}" in shown]
     return [*to_trace, *names, override("otel_agents.cost", ("unit", "currencyUSD"))]
 
 

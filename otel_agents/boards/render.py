@@ -22,7 +22,7 @@ from otel_agents.boards.tools import TOOLS
 
 BOARDS = (FLEET, AGENT, MODELS, COSTS, TOOLS, MEMORIES, CONVERSATIONS, PIPELINE)
 HEAD = "# Rendered by `otel-agents stack render` from otel_agents/boards: never edited by hand.\n"
-LINE = 160
+UNFOLDED = 10**6  # an expression is one line
 
 
 class Yaml(yaml.SafeDumper):
@@ -40,7 +40,7 @@ Yaml.add_representer(str, text)
 
 
 def as_yaml(content: Mapping[str, Any]) -> str:
-    return HEAD + yaml.dump(content, Dumper=Yaml, sort_keys=False, allow_unicode=True, width=LINE)
+    return HEAD + yaml.dump(content, Dumper=Yaml, sort_keys=False, allow_unicode=True, width=UNFOLDED)
 
 
 def as_json(content: Mapping[str, Any]) -> str:
