@@ -91,7 +91,6 @@ def from_series(variable: Variable) -> Json:
         "type": "query",
         "datasource": source(METRICS),
         "query": {"query": variable.query, "refId": variable.name, "qryType": 1},
-        "definition": variable.query,
         "refresh": 2,
         "sort": 1,
         "multi": True,

