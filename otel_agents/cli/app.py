@@ -22,6 +22,8 @@ COMMANDS = {
     "doctor": "say what is installed, patched and recorded, where it goes, and what was lost",
     "config": "show every setting and where it came from, or check a configuration file",
     "prune": "delete what the journal no longer needs",
+    "replay": "send what the journal kept to a Collector, once",
+    "stack": "run Collector, Prometheus, Loki, Tempo and Alertmanager for your agents",
 }
 DONE, BAD, MISUSED, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
 

@@ -5,6 +5,7 @@
   check   send a trace, a metric and a log line through, and find all three again
   open    say where everything is, and open Grafana where there is one
   build   build the servers' binaries that are missing, without starting any
+  render  write dashboards, rules and provisioning, with the thresholds of the configuration file's `alerts:` section
   down    stop it; data stays, unless --delete-data
 
 With a Docker engine it runs in containers. Without one (or with --native) the servers are processes of yours, on loopback only: binaries from PATH, or built
@@ -38,7 +39,7 @@ GRAFANA = f"http://localhost:{GRAFANA_PORT}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="up|status|check|open|build|down")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="{" + ",".join(SUMMARIES) + "}")
     for verb, summary in SUMMARIES.items():
         one = verbs.add_parser(verb, help=summary, description=summary.capitalize() + ".")
         one.add_argument("--json", action="store_true", help="print JSON for programs")
@@ -53,6 +54,7 @@ SUMMARIES = {
     "check": "send a trace, a metric and a log line through, and find them again",
     "open": "say where everything is, and open Grafana where there is one",
     "build": "build the servers' binaries that are missing",
+    "render": "write dashboards, alert rules and provisioning files",
     "down": "stop the stack",
 }
 OVERLAY = "a further Collector configuration: a name in collector/overlays, or a file (native only)"
@@ -63,6 +65,10 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "--overlay": {"action": "append", "default": [], "metavar": "NAME", "help": OVERLAY},
     },
     "check": {"--seconds": {"type": float, "default": 30.0, "metavar": "N", "help": "how long to look for each (default: 30)"}},
+    "render": {
+        "--to": {"type": Path, "metavar": "DIR", "help": "where to (default: the folder that the stack reads)"},
+        "--kubernetes": {"action": "store_true", "help": "as objects of a cluster: ConfigMaps, PrometheusRule"},
+    },
     "down": {"--delete-data": {"action": "store_true", "help": "delete what the servers stored, too"}},
 }
 
@@ -128,6 +134,20 @@ def build_missing(options: argparse.Namespace) -> int:
     rows = [(name, one.source, f"{one.seconds:.0f} s" if one.seconds else "there", str(one.binary)) for name, one in found.items()]
     screen.print_table(screen.console(), ("SERVER", "FROM", "TOOK", "BINARY"), rows, flexible="BINARY")
     print(f"in {time.monotonic() - began:.0f} s")
+    return 0
+
+
+def render_files(options: argparse.Namespace) -> int:
+    """Write the files and name them."""
+    from otel_agents.boards.render import render
+    from otel_agents.settings import load
+
+    usual = home.collector() / "kubernetes" if options.kubernetes else home.grafana()
+    paths = render(options.to or usual, load().alerts, kubernetes=options.kubernetes)
+    if options.json:
+        screen.print_json([str(path) for path in paths])
+    else:
+        print("\n".join(map(str, paths)))
     return 0
 
 
@@ -265,5 +285,6 @@ VERBS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "check": check_all,
     "open": open_up,
     "build": build_missing,
+    "render": render_files,
     "down": down,
 }

@@ -1,0 +1,287 @@
+"""Send what the journal kept to a Collector, once: also what stayed local, and what was sent to another endpoint before.
+
+What went out is remembered by endpoint: a second replay sends only what came since (--again sends all). What still waits for the endpoint that is replayed
+to is left to the programs, whose shippers send it anyway.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
+from types import TracebackType
+from typing import Any
+
+from otel_agents.analysis.folder import Folder
+from otel_agents.analysis.folder import Segment as Kept
+from otel_agents.cli import reading, screen
+from otel_agents.environment import SIGNALS
+from otel_agents.journal.delivery import Courier
+from otel_agents.journal.files import NAME, Segment, as_sent
+from otel_agents.journal.reading import Line, batches, lines_of
+from otel_agents.journal.tally import Offsets, Said, Tally
+from otel_agents.knobs import without_credentials
+from otel_agents.settings import Endpoint, Settings, load
+
+PATIENCE_S = 60.0
+NOWHERE = "otel-agents replay: no endpoint is set; say where to send it: otel-agents replay --to http://localhost:4318"
+WITHOUT_HEADERS = "otel-agents replay: the headers of OTEL_EXPORTER_OTLP_HEADERS belong to {}, and are not sent to {}."
+BUSY = "otel-agents replay: another replay to this endpoint is under way."
+GAVE_UP = "otel-agents replay: {} do not get to {}: {}. What went out is remembered; run it again when the endpoint is well."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    reading.add_journal(parser)
+    parser.add_argument("--to", metavar="URL", help="the endpoint, such as http://localhost:4318 (default: OTEL_EXPORTER_OTLP_ENDPOINT)")
+    parser.add_argument(
+        "--since", type=reading.moment, default=0, metavar="AGE", help="only files written to since: 2h, 7d, or a time such as 2026-11-21T09:30"
+    )
+    parser.add_argument("--again", action="store_true", help="also what an earlier replay sent to this endpoint")
+    parser.add_argument("--dry-run", action="store_true", help="send nothing, show what would go")
+    parser.add_argument(
+        "--patience", type=reading.seconds, default=PATIENCE_S, metavar="AGE", help="how long to try an endpoint that does not take it (default: 60s)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 when all of it is out, 1 when some could not be sent."""
+    settings = settings_of(options.to)
+    endpoints = {signal: endpoint for signal in SIGNALS if (endpoint := settings.endpoint(signal)) is not None}
+    if not endpoints:
+        screen.say(NOWHERE)
+        return 2
+    folder = Folder(reading.journal_of(options))
+    with replayed(folder, settings.destination) as memory:
+        if memory is None:
+            screen.say(BUSY)
+            return 1
+        if options.again:
+            memory.sent.clear()
+        outcome = replay(Replay(folder, endpoints, memory, options, settings.destination))
+    show(outcome, options)
+    return int(bool(outcome.problems))
+
+
+def settings_of(to: str | None) -> Settings:
+    """The settings, with another endpoint where one is named: it gets no headers that were meant for another host."""
+    if to is None:
+        return load()
+    given = load()
+    meant_for = given.endpoint("traces")
+    routed = {f"otlp_{signal}_endpoint": None for signal in SIGNALS if given.otlp.get(f"{signal}_endpoint")}
+    if meant_for is None or place(meant_for.url) == place(to if "://" in to else f"http://{to}") or not meant_for.headers:
+        return load(otlp_endpoint=to, **routed)
+    screen.say(WITHOUT_HEADERS.format(place(meant_for.url), to))
+    return load(otlp_endpoint=to, otlp_headers={}, **routed)
+
+
+def place(url: str) -> str:
+    """Scheme, host and port."""
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(without_credentials(url))
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+# ------------------------------------------------------------------------------------------------ what was replayed before
+
+
+@contextmanager
+def replayed(folder: Folder, destination: str) -> Iterator[Offsets | None]:
+    """What earlier replays to this destination sent, held for us alone; None while another replay has it."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    path = folder.path / f"replayed-{sha256(destination.encode()).hexdigest()[:16]}.json"
+    with path.with_suffix(".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield None
+            return
+        yield Offsets.read(path)
+
+
+# ------------------------------------------------------------------------------------------------ the sending
+
+
+@dataclass(slots=True)
+class Replay:
+    """One replay: what is in the folder, where it goes, what went before."""
+
+    folder: Folder
+    endpoints: dict[str, Endpoint]
+    memory: Offsets
+    options: argparse.Namespace
+    destination: str
+    tally: Tally = field(default_factory=lambda: Tally(lambda signal, reason, items: None))
+
+    def waiting(self) -> list[tuple[Kept, int]]:
+        """The segments with something to send and the offsets where it begins, oldest first."""
+        kept = self.folder.segments(*self.endpoints, since=self.options.since)
+        found = [(one, min(self.memory.sent.get(one.key, 0), one.size)) for one in reversed(kept) if NAME.fullmatch(one.path.name)]
+        return [(one, offset) for one, offset in found if offset < one.size and not self.is_on_its_way(one)]
+
+    def is_on_its_way(self, one: Kept) -> bool:
+        """Whether a shipper sends it to the very same place without us."""
+        return one.destination == self.destination and not one.is_sent
+
+    def forget_gone(self) -> None:
+        there = {one.key for one in self.folder.segments()}
+        self.memory.sent = {key: offset for key, offset in self.memory.sent.items() if key in there}
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What went out: items by signal, bytes, files; and by signal, why not all of it did."""
+
+    items: dict[str, int] = field(default_factory=dict)
+    bytes: int = 0
+    files: int = 0
+    total: int = 0
+    lost: dict[str, dict[str, int]] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+
+
+def replay(task: Replay) -> Outcome:
+    """Send every waiting segment, and remember each batch that was taken."""
+    waiting = task.waiting()
+    outcome = Outcome(total=sum(one.size - offset for one, offset in waiting), files=len(waiting))
+    if task.options.dry_run or not waiting:
+        return outcome
+    couriers = {signal: Courier(signal, endpoint, task.tally, Said()) for signal, endpoint in task.endpoints.items()}
+    with Progress(outcome, task.options) as told:
+        for one, offset in waiting:
+            if one.signal not in outcome.problems and (problem := send(task, couriers[one.signal], one, offset, outcome, told)):
+                outcome.problems[one.signal] = problem
+    for courier in couriers.values():
+        courier.close()
+    task.forget_gone()
+    task.memory.save()
+    outcome.lost = task.tally.all()
+    return outcome
+
+
+def send(task: Replay, courier: Courier, one: Kept, offset: int, outcome: Outcome, told: Callable[[], None]) -> str:
+    """Send one segment from the offset on; why it stopped, empty when all of it is out."""
+    with opened(one, offset) as segment:
+        if segment is None:  # pruned meanwhile
+            return ""
+        whole = not reading.is_locked(one.path)  # its program still writes: what is no whole line yet comes with the next replay
+        for batch in batches(lines_of(segment, segment.fd, segment.size, is_complete=whole)):
+            if problem := deliver(courier, batch, task.options.patience):
+                return problem
+            outcome.items[one.signal] = outcome.items.get(one.signal, 0) + sum(line.raw is not None for line in batch)
+            outcome.bytes += batch[-1].end - segment.offset
+            task.memory.sent[one.key] = segment.offset = batch[-1].end
+            task.memory.save()
+            told()
+    return ""
+
+
+def deliver(courier: Courier, batch: list[Line], patience: float) -> str:
+    """Send the lines, waiting where the endpoint asks for it; why not, when patience (seconds) is at its end."""
+    lines = [line.raw for line in batch if line.raw is not None]
+    until = time.monotonic() + patience
+    while lines:
+        if done := courier.deliver(lines):
+            lines, until = lines[done:], time.monotonic() + patience
+        elif time.monotonic() > until:
+            return GAVE_UP.format(courier.signal, place(courier.endpoint.url), courier.last_error)
+        else:
+            wait(courier, until)
+    return ""
+
+
+def wait(courier: Courier, until: float) -> None:
+    while not courier.is_due() and time.monotonic() <= until:
+        time.sleep(0.05)
+
+
+@contextmanager
+def opened(one: Kept, offset: int) -> Iterator[Segment | None]:
+    """The file as a segment that nobody writes to; it may have been sent, and renamed, since it was listed."""
+    for path in (one.path, as_sent(one.path)):
+        with suppress(FileNotFoundError):
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                status = os.fstat(fd)
+                yield Segment(one.signal, path, fd, status.st_dev, status.st_ino, offset=offset, size=status.st_size, rotated_at=0.0)
+            finally:
+                os.close(fd)
+            return
+    yield None
+
+
+# ------------------------------------------------------------------------------------------------ what is shown
+
+
+class Progress:
+    """A bar on a terminal; elsewhere a line every few seconds; nothing with --json."""
+
+    EVERY_S = 5.0
+
+    def __init__(self, outcome: Outcome, options: argparse.Namespace) -> None:
+        self.outcome, self.silent = outcome, options.json
+        self.bar: Any = None
+        self.next = time.monotonic() + self.EVERY_S
+
+    def __enter__(self) -> Callable[[], None]:
+        if not self.silent and sys.stderr.isatty():
+            from rich.progress import BarColumn, DownloadColumn, TimeRemainingColumn, TransferSpeedColumn
+            from rich.progress import Progress as Bars
+
+            columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+            self.bar = Bars(*columns, console=screen.console(to_stderr=True), transient=True)
+            self.bar.add_task("", total=self.outcome.total)
+            self.bar.start()
+        return self.tell
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.bar is not None:
+            self.bar.stop()
+
+    def tell(self) -> None:
+        if self.bar is not None:
+            self.bar.update(self.bar.task_ids[0], completed=self.outcome.bytes)
+        elif not self.silent and time.monotonic() > self.next:
+            self.next = time.monotonic() + self.EVERY_S
+            screen.say(f"  {screen.size(self.outcome.bytes)} of {screen.size(self.outcome.total)}")
+
+
+def show(outcome: Outcome, options: argparse.Namespace) -> None:
+    if options.json:
+        screen.print_json(as_json(outcome, options))
+    elif options.dry_run:
+        print(f"would send {screen.size(outcome.total)} in {screen.plural(outcome.files, 'file')}")
+    elif not outcome.total:
+        print("nothing to replay: all that is kept went there before, or waits for its own shipper")
+    else:
+        print(f"sent {summary(outcome)}")
+    for problem in outcome.problems.values():
+        screen.say(problem)
+    for signal, reasons in outcome.lost.items():
+        for reason, items in reasons.items():
+            screen.say(f"otel-agents replay: {screen.plural(items, 'item')} of {signal} lost: {reason}")
+
+
+def summary(outcome: Outcome) -> str:
+    nouns = {"traces": "span", "metrics": "metric collection", "logs": "log record"}
+    counted = ", ".join(screen.plural(outcome.items[signal], noun) for signal, noun in nouns.items() if signal in outcome.items)
+    return f"{counted or 'nothing'}: {screen.size(outcome.bytes)} of {screen.size(outcome.total)}"
+
+
+def as_json(outcome: Outcome, options: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "dry_run": options.dry_run,
+        "files": outcome.files,
+        "bytes": outcome.total if options.dry_run else outcome.bytes,
+        "total_bytes": outcome.total,
+        "items": outcome.items,
+        "lost": outcome.lost,
+        "problems": outcome.problems,
+    }
