@@ -1,0 +1,216 @@
+"""`otel-agents stack …`, as a user runs it: in a process of its own, from an installed package."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from patience import until_it_holds
+from processes import environment
+
+from otel_agents.stack import home, processes
+from otel_agents.stack.processes import Process
+from otel_agents.stack.servers import SERVERS
+
+ALL = {server.name for server in SERVERS}
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody with a state folder of their own."""
+
+    folder: Path
+    python: Path = Path(sys.executable)
+
+    def command(self, *words: str, **more: str | None) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(self.words(*words), env=self.environment(**more), capture_output=True, text=True, timeout=200, check=False, cwd=self.folder)
+
+    def words(self, *words: str) -> list[str]:
+        return [str(self.python), "-m", "otel_agents", "stack", *words]
+
+    def environment(self, **more: str | None) -> dict[str, str]:
+        return environment(self.folder / "journal", XDG_STATE_HOME=str(self.folder), XDG_CACHE_HOME=str(home.cache().parents[1]), **more)
+
+    def json(self, *words: str) -> Any:
+        done = self.command(*words, "--json")
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+    @property
+    def record(self) -> Path:
+        return self.folder / "otel-agents" / "stack" / "stack.json"
+
+    def processes(self) -> dict[str, Process]:
+        found = json.loads(self.record.read_text())["servers"] if self.record.exists() else {}
+        return {name: Process(one["pid"], one["started"]) for name, one in found.items()}
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> Iterator[User]:
+    made = User(tmp_path)
+    yield made
+    made.command("down")
+
+
+def test_up_check_down_twice_in_a_row(user: User) -> None:
+    for _ in range(2):
+        up = user.command("up", "--native", "--free-ports")
+        assert up.returncode == 0, up.stderr
+        assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:" in up.stdout
+        check = user.command("check")
+        assert check.returncode == 0, check.stdout
+        assert [line.split()[:2] for line in check.stdout.splitlines()] == [["traces", "found"], ["metrics", "found"], ["logs", "found"]]
+        running = user.processes()
+        assert running.keys() == ALL
+        down = user.command("down")
+        assert (down.returncode, down.stdout) == (0, "stopped\n")
+        assert not any(map(processes.lives, running.values()))
+    assert user.command("down").stdout == "it was not running\n"
+
+
+def test_up_is_idempotent_finishes_what_was_killed_and_survives_a_lost_record(user: User) -> None:
+    first = user.json("up", "--native", "--free-ports")
+    assert {one["name"] for one in first["servers"] if one["up"]} == ALL
+    before = user.processes()
+    assert user.command("up", "--native").returncode == 0
+    assert user.processes() == before
+    os.killpg(before["loki"].pid, signal.SIGKILL)
+    until_it_holds(lambda: not processes.lives(before["loki"]))
+    status = user.json("status")
+    assert (status["up"], [one["name"] for one in status["servers"] if not one["up"]]) == (False, ["loki"])
+    assert user.command("up", "--native").returncode == 0
+    assert {name for name, process in user.processes().items() if process != before[name]} == {"loki"}
+    user.record.unlink()
+    assert user.command("up", "--native", "--free-ports").returncode == 0
+    assert not any(map(processes.lives, before.values())), "processes that no record names are ended"
+
+
+def test_an_up_that_is_killed_in_between_is_recovered_from(user: User) -> None:
+    started = subprocess.Popen(user.words("up", "--native", "--free-ports"), env=user.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until_it_holds(lambda: len(user.processes()) >= 2, every=0.01)
+    started.kill()
+    started.wait()
+    up = user.command("up", "--native")
+    assert up.returncode == 0, up.stderr
+    assert user.command("check").returncode == 0
+    ours = {process.pid for process in user.processes().values()}
+    assert {process.pid for process in processes.marked(str(user.record.parent))} == ours
+
+
+def test_a_pid_that_is_another_process_by_now_is_left_alone(user: User) -> None:
+    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        user.record.parent.mkdir(parents=True)
+        stale = {"pid": sleeper.pid, "started": "1", "binary": "/x", "source": "PATH"}
+        user.record.write_text(json.dumps({"ports": dict.fromkeys(PORTS_OF_TEST, 1), "overlays": [], "variables": {}, "servers": {"loki": stale}}))
+        assert user.command("down").stdout == "it was not running\n"
+        assert sleeper.poll() is None
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+
+
+PORTS_OF_TEST = (
+    "otlp_grpc",
+    "otlp_http",
+    "health",
+    "otelcol",
+    "prometheus",
+    "loki",
+    "tempo",
+    "alertmanager",
+    "tempo_otlp",
+    "tempo_grpc",
+    "tempo_gossip",
+    "loki_grpc",
+)
+
+
+def test_status_shows_every_server_what_came_and_what_waits(user: User) -> None:
+    user.command("up", "--native", "--free-ports")
+    user.command("check")
+
+    def counted() -> None:
+        rows = {one["name"]: one for one in user.json("status")["servers"]}
+        assert rows.keys() == ALL
+        assert all(one["up"] and one["version"] for one in rows.values())
+        assert {name: rows[name]["received_last_minute"] for name in ("otelcol", "loki", "tempo")} == {"otelcol": 3, "loki": 1, "tempo": 1}
+        assert {name: rows[name]["queue_bytes"] for name in ("otelcol", "prometheus", "loki", "tempo")} == dict.fromkeys(
+            ("otelcol", "prometheus", "loki", "tempo"), 0
+        )
+
+    until_it_holds(counted, seconds=50, every=2)
+    table = user.command("status").stdout
+    assert table.splitlines()[0].split() == ["SERVER", "UP", "VERSION", "URL", "LAST", "MINUTE", "WAITING"]
+    opened = user.json("open")
+    assert opened["otlp/http"].startswith("http://127.0.0.1:")
+    assert Path(opened["configuration"], "otelcol.yaml").exists()
+    assert "There is no Grafana here" in user.command("open").stdout
+
+
+def test_check_says_at_which_hop_items_got_lost(user: User) -> None:
+    user.command("up", "--native", "--free-ports")
+    running = user.processes()
+    os.killpg(running["tempo"].pid, signal.SIGKILL)
+    found = {one["signal"]: one for one in user.json("check", "--seconds", "8")}
+    assert {signal: one["found"] for signal, one in found.items()} == {"traces": False, "metrics": True, "logs": True}
+    assert found["traces"]["lost"].startswith("in the Collector's queue for tempo")
+    os.killpg(running["otelcol"].pid, signal.SIGKILL)
+    done = user.command("check")
+    assert done.returncode == 1
+    assert "between here and the Collector" in done.stdout
+
+
+def test_a_port_that_is_taken_is_named_with_what_to_do(user: User) -> None:
+    with socket.socket() as held:
+        try:
+            held.bind(("127.0.0.1", 9090))
+            held.listen()
+        except OSError:
+            pass  # somebody else holds it: as good
+        done = user.command("up", "--native")
+    assert done.returncode == 1
+    assert "is taken by another program" in done.stderr
+    assert "otel-agents stack up --free-ports" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_with_neither_go_nor_docker_it_says_what_to_install(user: User) -> None:
+    done = user.command("up", PATH="/nowhere", XDG_CACHE_HOME=str(user.folder / "empty"))
+    assert done.returncode == 1
+    assert "Go, which would build them, is not installed" in done.stderr
+    assert "https://go.dev/dl" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_nothing_runs_is_said_with_what_to_do(user: User) -> None:
+    for verb in ("status", "open"):
+        done = user.command(verb, PATH="/nowhere")
+        assert (done.returncode, done.stderr) == (1, "otel-agents stack: it is not running; start it with: otel-agents stack up\n")
+    assert "between here and the Collector" in user.command("check", PATH="/nowhere").stdout
+
+
+def test_data_outlives_down_and_goes_when_asked(user: User) -> None:
+    user.command("up", "--native", "--free-ports")
+    assert user.command("check").returncode == 0
+    data = user.record.parent / "data"
+    user.command("down")
+    assert (data / "loki" / "chunks").exists()
+    assert user.command("down", "--delete-data").returncode == 0
+    assert not data.exists()
+
+
+def test_every_verb_has_help(user: User) -> None:
+    for verb in ("up", "status", "check", "open", "build", "render", "down"):
+        done = user.command(verb, "--help")
+        assert done.returncode == 0
+        assert "--json" in done.stdout
