@@ -12,7 +12,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from otel_agents.pipeline import SIGNALS, Pipeline, preferences
+from otel_agents.own_providers import preferences
+from otel_agents.pipeline import SIGNALS, Pipeline
 from otel_agents.telemetry.context import engine
 from otel_agents.telemetry.guard import guard
 

@@ -11,14 +11,14 @@ from collections.abc import Callable
 from time import time_ns
 from typing import Any
 
-from opentelemetry._logs import SeverityNumber, get_logger
+from opentelemetry._logs import SeverityNumber
 from opentelemetry.trace import format_span_id, format_trace_id
 
 from otel_agents import semconv as names
-from otel_agents.telemetry.context import OPERATION, SPAN, Context, engine, get_current, session_of
+from otel_agents.telemetry.context import OPERATION, SPAN, SUPPRESSED, Context, engine, get_current, session_of
 from otel_agents.telemetry.events import exception_attributes
 from otel_agents.telemetry.guard import guard
-from otel_agents.telemetry.operations import SUPPRESSED, Operation
+from otel_agents.telemetry.operations import Operation
 from otel_agents.telemetry.values import plain
 
 HIDDEN = ("otel_agents", "opentelemetry")
@@ -72,22 +72,15 @@ def _mark(record: logging.LogRecord, context: Context) -> None:
 
 
 def _export(record: logging.LogRecord, context: Context) -> None:
-    if engine.tracer is None and not context.get(SUPPRESSED):
+    if engine.spans is None and not context.get(SUPPRESSED):
         engine.prepare()  # the level that the settings ask for is known from here on
     if record.levelno < engine.log_level or context.get(SUPPRESSED):
         return
     with guard("log record"):
-        if engine.policy is None or engine.events is None:
-            return
-        get_logger(record.name, logger_provider=engine.logger_provider).emit(
-            timestamp=int(record.created * 1e9),
-            observed_timestamp=time_ns(),
-            context=context,
-            severity_number=severity(record.levelno),
-            severity_text=TEXTS.get(record.levelname, record.levelname),
-            body=engine.policy.redact(body(record)),
-            attributes=attributes(record, context),
-        )
+        if engine.policy is not None and engine.records is not None:
+            level, text = severity(record.levelno), TEXTS.get(record.levelname, record.levelname)
+            told, created = engine.policy.redact(body(record)), int(record.created * 1e9)
+            engine.records.emit(record.name, context, attributes(record, context), level, text, created, time_ns(), told)
 
 
 def severity(level: int) -> SeverityNumber:

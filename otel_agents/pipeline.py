@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.context import _SUPPRESS_HTTP_INSTRUMENTATION_KEY as SUPPRESSED_HTTP
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as SUPPRESSED
-from opentelemetry.sdk._logs import LoggerProvider
-from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider, sampling
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from otel_agents import semconv as names
 from otel_agents.journal.encode import Lines
 from otel_agents.journal.processors import JournalLogs, JournalMetrics, JournalSpans
-from otel_agents.program import id_generator, process_start, service_name, version
+from otel_agents.journal.records import LeanRecords, Records
+from otel_agents.journal.spans import LeanSpans, Spans, follows_parent
+from otel_agents.own_providers import OwnMeterProvider, deltas, is_aggregated, is_lean, own_provider, preferences, printer
+from otel_agents.program import process_start, service_name, version
 from otel_agents.providers import HOMES, Exports, Watch, follow, leave, parts
 from otel_agents.telemetry.content import Policy
-from otel_agents.telemetry.context import Context, engine, get_current, session_of, swap
+from otel_agents.telemetry.context import engine, session_of, untraced
 from otel_agents.telemetry.guard import guard
 from otel_agents.telemetry.metrics import Instruments
 from otel_agents.telemetry.redaction import Redactor
+from otel_agents.telemetry.series import Aggregation
+from otel_agents.telemetry.sums import Handed
 
 if TYPE_CHECKING:
     from otel_agents.journal.segments import Journal
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("otel_agents")
 SIGNALS = ("traces", "metrics", "logs")
+JOURNALS = {"traces": JournalSpans, "metrics": JournalMetrics, "logs": JournalLogs}
 TAKES = {"traces": "add_span_processor", "metrics": "add_metric_reader", "logs": "add_log_record_processor"}
-GETTERS = {"traces": "get_tracer", "metrics": "get_meter", "logs": "get_logger"}
 CHILD_COLLECTS_EVERY = 1.0  # seconds: a forked child may end without a word
 
 
@@ -50,10 +50,12 @@ class Pipeline:
         self.own: dict[str, Any] = {}
         self.forked = False
         self.finished = False
+        self.scope = (names.SCOPE, version(), names.SCHEMA_URL)
         self._promised = False
         self._given_to: list[tuple[str, Any, Any]] = []
         self._earlier: list[Any] = []  # readers of what the program has taken from our provider before it set its own
         self._open()
+        self._begin_series()
 
     # ---------------------------------------------------------------------------------------- building
 
@@ -130,15 +132,11 @@ class Pipeline:
         at_the_end_of_a_worker(self._last_words)
 
     def _own_provider(self, signal: str, resource: Resource) -> Any:
-        if signal == "traces":
-            return TracerProvider(resource=resource, shutdown_on_exit=False, id_generator=id_generator(self.settings.id_generator))
-        if signal == "logs":
-            return LoggerProvider(resource=resource, shutdown_on_exit=False)
-        return self._meter_provider(resource)
+        return self._meter_provider(resource) if signal == "metrics" else own_provider(signal, resource, self.settings)
 
-    def _meter_provider(self, resource: Resource) -> MeterProvider:
-        reads = self.reader is not None and self.settings.exports("metrics")
-        return MeterProvider([self.reader] if reads else [], resource=resource, shutdown_on_exit=False)
+    def _meter_provider(self, resource: Resource) -> OwnMeterProvider:
+        self._measured = resource
+        return OwnMeterProvider(self.reader if self.settings.exports("metrics") else None, resource, self._serve_readers)
 
     def _processor(self, signal: str) -> Any:
         """What stands behind a provider of spans or logs."""
@@ -158,18 +156,9 @@ class Pipeline:
 
     def _print(self, signal: str, provider: Any) -> None:
         """OTEL_<SIGNAL>_EXPORTER=console: what a provider of ours records is printed, too."""
-        from opentelemetry.sdk._logs.export import ConsoleLogRecordExporter, SimpleLogRecordProcessor
-        from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, PeriodicExportingMetricReader
-        from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
-
-        made: Mapping[str, Callable[[], Any]] = {
-            "traces": lambda: SimpleSpanProcessor(ConsoleSpanExporter()),
-            "logs": lambda: SimpleLogRecordProcessor(ConsoleLogRecordExporter()),
-            "metrics": lambda: PeriodicExportingMetricReader(ConsoleMetricExporter()),
-        }
-        printer = made[signal]()
-        getattr(provider, TAKES[signal])(printer)
-        self._given_to.append((signal, provider, printer))
+        part = printer(signal)
+        getattr(provider, TAKES[signal])(part)
+        self._given_to.append((signal, provider, part))
 
     def join(self, signal: str, provider: Any) -> None:
         """Work with the provider that the program has set, from now on."""
@@ -196,6 +185,7 @@ class Pipeline:
         """What our reader has counted so far is written; a reader belongs to one provider."""
         if self.own.get("metrics") is not None:
             self.collect()
+            self._begin_series()
             self._earlier.append(self.reader)
             self.reader = self._reader()
 
@@ -208,17 +198,46 @@ class Pipeline:
 
     def _serve(self) -> None:
         """Point the engine at the providers."""
-        settings, given = self.settings, {signal: getattr(provider, GETTERS[signal]) for signal, provider in self.providers.items()}
-        scope = (names.SCOPE, version(), names.SCHEMA_URL)
+        settings = self.settings
         engine.policy = Policy(settings.content, "spans" in settings.content_in, "events" in settings.content_in, settings.content_max_bytes, self.redact)
-        engine.instruments = Instruments(given["metrics"](*scope), settings.metric_cardinality, settings.old_metrics) if settings.exports("metrics") else None
-        engine.logger_provider = self.providers["logs"] if settings.logs else None
+        self._serve_readers()
         engine.log_level = settings.log_level if settings.logs else 1 << 30
-        engine.events = given["logs"](*scope) if settings.exports("logs") else None
+        engine.records = self._records(self.providers["logs"]) if settings.exports("logs") else None
         engine.follows_parent = follows_parent(getattr(self.providers["traces"], "sampler", None))
-        engine.tracer = given["traces"](*scope)
-        if engine.instruments is not None:
-            engine.instruments.observe(names.METRIC_OA_SHIPPER_LAG, self._lag)
+        engine.spans = self._spans(self.providers["traces"])
+
+    def _serve_readers(self) -> None:
+        """Measure for whoever reads the provider of metrics: we aggregate where that is our journal alone, else the provider does."""
+        if not self.settings.exports("metrics") or "metrics" not in self.providers:
+            return
+        backend = self.aggregation if self._aggregates else self._handed()
+        engine.instruments = Instruments(backend, self.settings.metric_cardinality, self.settings.old_metrics)
+        engine.instruments.observe(names.METRIC_OA_SHIPPER_LAG, self._lag)
+
+    def _handed(self) -> Handed:
+        """The provider's instruments from now on; what we have counted so far is written."""
+        with guard("hand over metrics"):
+            if self._write_series():
+                self._begin_series()
+                self.reader.began = time.time_ns()
+        return Handed(self.providers["metrics"].get_meter(*self.scope))
+
+    @property
+    def _aggregates(self) -> bool:
+        provider = self.providers["metrics"]
+        return self._is_lean("metrics", provider) and is_aggregated(self.settings)
+
+    def _spans(self, provider: Any) -> Spans:
+        tracer = provider.get_tracer(*self.scope)
+        return LeanSpans(provider, tracer, self.lines, self.append) if self._is_lean("traces", provider) else Spans(tracer)
+
+    def _records(self, provider: Any) -> Records:
+        return LeanRecords(provider, self.scope, self.lines, self.append) if self._is_lean("logs", provider) else Records(provider, self.scope)
+
+    def _is_lean(self, signal: str, provider: Any) -> bool:
+        """Whether nobody but our journal stands behind a provider of ours."""
+        behind = [type(part) for part in parts(signal, provider)]
+        return provider is self.own.get(signal) and behind == [JOURNALS[signal]] and is_lean()
 
     # ---------------------------------------------------------------------------------------- running
 
@@ -256,6 +275,18 @@ class Pipeline:
                 self._count_failures()
                 for reader in (*self._earlier, self.reader):
                     reader.collect(timeout_millis=5_000)
+                self._write_series()
+
+    def _begin_series(self) -> None:
+        self.aggregation = Aggregation(self.began, deltas(self.settings))
+
+    def _write_series(self) -> bool:
+        """Write what we have aggregated ourselves; whether there was any."""
+        collected = self.aggregation.collect()
+        if collected:
+            for line in self.lines.series(collected, self._measured, InstrumentationScope(*self.scope)):
+                self.append("metrics", line)
+        return bool(collected)
 
     def _ship(self) -> None:
         for _, shipper in self._stores:
@@ -267,7 +298,7 @@ class Pipeline:
 
     def _dropped(self, signal: str, reason: str, count: int) -> None:
         if engine.instruments is not None:
-            labels = {names.OA_SIGNAL: signal, names.OA_REASON: reason}
+            labels = engine.instruments.labels((), {}, ((names.OA_SIGNAL, signal), (names.OA_REASON, reason)))
             engine.instruments.record(names.METRIC_OA_TELEMETRY_DROPPED, count, labels)
 
     def _count_failures(self) -> None:
@@ -323,6 +354,7 @@ class Pipeline:
     def _renew(self) -> None:
         """Counts from zero, in a provider that has no inherited locks."""
         self._earlier.clear()
+        self._begin_series()
         self.reader = self._reader()
         resource = self._resource_of_child()
         self.own["metrics"] = self._meter_provider(resource)
@@ -365,31 +397,3 @@ def at_the_end_of_forked_workers(owner: object, act: Callable[[], None]) -> None
         from multiprocessing import util
 
         util.register_after_fork(owner, lambda _: util.Finalize(None, act, exitpriority=0))
-
-
-def follows_parent(sampler: Any) -> bool:
-    """Whether what is below an unsampled span is surely not sampled either."""
-    return sampler is sampling.ALWAYS_OFF or isinstance(sampler, sampling.ParentBased)
-
-
-def preferences(settings: Settings) -> dict[str, Any]:
-    """Temporality and aggregation as OTEL_EXPORTER_OTLP_METRICS_* ask for them."""
-    from opentelemetry.sdk.metrics import Counter, Histogram, ObservableCounter
-    from opentelemetry.sdk.metrics.export import AggregationTemporality
-    from opentelemetry.sdk.metrics.view import ExponentialBucketHistogramAggregation
-
-    delta = {"delta": (Counter, Histogram, ObservableCounter), "lowmemory": (Counter, Histogram), "cumulative": ()}[settings.metric_temporality]
-    chosen: dict[str, Any] = {"preferred_temporality": dict.fromkeys(delta, AggregationTemporality.DELTA)}
-    if settings.metric_histogram == "base2_exponential_bucket_histogram":
-        chosen["preferred_aggregation"] = {Histogram: ExponentialBucketHistogramAggregation()}
-    return chosen
-
-
-@contextlib.contextmanager
-def untraced() -> Iterator[None]:
-    """Our own doings are no items: neither ours nor the official instrumentations' (both suppression keys of the API)."""
-    before = swap(Context({**get_current(), SUPPRESSED: True, SUPPRESSED_HTTP: True}))
-    try:
-        yield
-    finally:
-        swap(before)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from otel_agents.telemetry.context import engine
+from otel_agents.telemetry.context import engine, untraced
 from otel_agents.telemetry.guard import guard
 
 logger = logging.getLogger("otel_agents")
@@ -137,7 +137,7 @@ def _preparing(original: property) -> property:
     assert ask is not None  # a property of the API's, with a getter
 
     def real(self: Any) -> Any:
-        if engine.on and engine.tracer is None and not is_building():
+        if engine.on and engine.spans is None and not is_building():
             prepare()
         return ask(self)
 
@@ -180,7 +180,6 @@ def uncollected() -> Iterator[None]:
 
 def _build() -> Any:
     from otel_agents.escape import way
-    from otel_agents.pipeline import untraced
     from otel_agents.settings import load_forgiving
 
     settings, problems = load_forgiving(**process.asked)

@@ -17,7 +17,7 @@ PACKAGE = Path(otel_agents.__file__).parent
 ROOT = PACKAGE.parent
 HEAVY = ("pydantic", "pydantic_settings", "wrapt", "duckdb", "opentelemetry.sdk", "litellm", "openai", "orjson", "yaml", "rich", "grpc", "requests")
 HOMES = {
-    "opentelemetry.sdk": ("sdk", "pipeline", "escape", "testing", "journal.", "logs"),
+    "opentelemetry.sdk": ("sdk", "pipeline", "own_providers", "escape", "testing", "journal.", "logs"),
     "opentelemetry.exporter": ("escape",),
     "opentelemetry.proto": ("journal.",),
     "google": ("journal.",),

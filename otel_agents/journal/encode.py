@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import INVALID_SPAN_CONTEXT
 
-from otel_agents.journal.points import metrics_of
+from otel_agents.journal.points import metrics_of, series_of
 from otel_agents.journal.sizes import TAIL_LIMIT, dumped
 from otel_agents.journal.values import Json, Redact, any_value, attributes, nanoseconds, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from opentelemetry._logs import SeverityNumber
     from opentelemetry.sdk._logs import ReadableLogRecord, ReadWriteLogRecord
     from opentelemetry.sdk.metrics.export import MetricsData
     from opentelemetry.sdk.resources import Resource
@@ -44,23 +45,29 @@ HAS_IS_REMOTE, IS_REMOTE = 0x100, 0x200
 
 def span(span: ReadableSpan, redact: Redact) -> bytes:
     """One OTLP/JSON Span (bytes, no newline)."""
-    context = span.context or INVALID_SPAN_CONTEXT
-    record: Json = {"traceId": f"{context.trace_id:032x}", "spanId": f"{context.span_id:016x}"}
-    if context.trace_state:
-        record["traceState"] = trace_state(context)
-    if span.parent is not None:
-        record["parentSpanId"] = f"{span.parent.span_id:016x}"
-    record["flags"] = flags(span.parent)
-    record["name"] = words(span.name, redact)
-    record["kind"] = span.kind.value + 1
-    record["startTimeUnixNano"] = nanoseconds(span.start_time)
-    record["endTimeUnixNano"] = nanoseconds(span.end_time)
+    record = span_head(span, redact)
     add_attributes(record, span.attributes, span.dropped_attributes, redact)
     add_list(record, "events", "droppedEventsCount", [event(one, redact) for one in span.events], span.dropped_events)
     add_list(record, "links", "droppedLinksCount", [link(one, redact) for one in span.links], span.dropped_links)
     if span.status is not None:
         record["status"] = status(span.status, redact)
     return dumped(record)
+
+
+def span_head(span: ReadableSpan, redact: Redact) -> Json:
+    """What every span has: ids, name, kind, times."""
+    context, parent = span._context or INVALID_SPAN_CONTEXT, span._parent
+    record: Json = {"traceId": f"{context.trace_id:032x}", "spanId": f"{context.span_id:016x}"}
+    if context.trace_state:
+        record["traceState"] = trace_state(context)
+    if parent is not None:
+        record["parentSpanId"] = f"{parent.span_id:016x}"
+    record["flags"] = flags(parent)
+    record["name"] = words(span._name, redact)
+    record["kind"] = span._kind.value + 1
+    record["startTimeUnixNano"] = nanoseconds(span._start_time)
+    record["endTimeUnixNano"] = nanoseconds(span._end_time)
+    return record
 
 
 def flags(context: SpanContext | None) -> int:
@@ -115,19 +122,33 @@ def add_list(record: Json, name: str, dropped_name: str, items: Sequence[Json], 
 def log(record: ReadableLogRecord | ReadWriteLogRecord, redact: Redact) -> bytes:
     """One OTLP/JSON LogRecord (bytes, no newline)."""
     given = record.log_record
-    line: Json = {"timeUnixNano": nanoseconds(given.timestamp), "observedTimeUnixNano": nanoseconds(given.observed_timestamp)}
-    if given.severity_number is not None:
-        line["severityNumber"] = given.severity_number.value
-    if given.severity_text:
-        line["severityText"] = words(given.severity_text, redact)
-    line["body"] = any_value(given.body, redact)
+    line = log_head(given.timestamp, given.observed_timestamp, given.severity_number, given.severity_text, given.body, redact)
     add_attributes(line, given.attributes, record.dropped_attributes, redact)
-    line |= {name: value for name, value in (("eventName", words(given.event_name, redact)), ("flags", int(given.trace_flags or 0))) if value}
-    if given.trace_id:
-        line["traceId"] = f"{given.trace_id & (2**128 - 1):032x}"
-    if given.span_id:
-        line["spanId"] = f"{given.span_id & (2**64 - 1):016x}"
+    add_context(line, given.event_name, given.trace_flags, given.trace_id, given.span_id, redact)
     return dumped(line)
+
+
+def log_head(timestamp: int | None, observed: int | None, severity: SeverityNumber | None, severity_text: str | None, body: Any, redact: Redact) -> Json:
+    """What every log record has: times, severity, body."""
+    line: Json = {"timeUnixNano": nanoseconds(timestamp), "observedTimeUnixNano": nanoseconds(observed)}
+    if severity is not None:
+        line["severityNumber"] = severity.value
+    if severity_text:
+        line["severityText"] = words(severity_text, redact)
+    line["body"] = any_value(body, redact)
+    return line
+
+
+def add_context(line: Json, event_name: str | None, trace_flags: int | None, trace_id: int | None, span_id: int | None, redact: Redact) -> None:
+    """The event's name, and the span that the record belongs to."""
+    if event_name:
+        line["eventName"] = words(event_name, redact)
+    if trace_flags:
+        line["flags"] = int(trace_flags)
+    if trace_id:
+        line["traceId"] = f"{trace_id & (2**128 - 1):032x}"
+    if span_id:
+        line["spanId"] = f"{span_id & (2**64 - 1):016x}"
 
 
 def metrics(data: MetricsData, redact: Redact, start: int | None = None) -> Iterator[tuple[bytes, bytes]]:
@@ -179,13 +200,21 @@ class Lines:
         self._tails: dict[tuple[str, int, Any], tuple[Resource, bytes]] = {}
 
     def span(self, ended: ReadableSpan) -> bytes:
-        return b"".join((HEAD["traces"], span(ended, self.redact), self.tail("traces", ended.resource, ended.instrumentation_scope)))
+        return self.line("traces", span(ended, self.redact), ended.resource, ended.instrumentation_scope)
 
     def log(self, record: ReadableLogRecord | ReadWriteLogRecord) -> bytes:
-        return b"".join((HEAD["logs"], log(record, self.redact), self.tail("logs", record.resource, record.instrumentation_scope)))  # type: ignore[arg-type]  # never None once emitted
+        return self.line("logs", log(record, self.redact), record.resource, record.instrumentation_scope)  # type: ignore[arg-type]  # never None once emitted
+
+    def line(self, signal: str, item: bytes, resource: Resource, scope: InstrumentationScope | None) -> bytes:
+        """The item between the head of its signal and the tail of its origin."""
+        return b"".join((HEAD[signal], item, self.tail(signal, resource, scope)))
 
     def metrics(self, data: MetricsData, start: int | None = None) -> Iterator[bytes]:
         return (b"".join((HEAD["metrics"], item, end, b"\n")) for item, end in metrics(data, self.redact, start))
+
+    def series(self, collected: Iterable[Any], resource: Resource, scope: InstrumentationScope) -> Iterator[bytes]:
+        """The metrics that we have aggregated ourselves."""
+        return (self.line("metrics", item, resource, scope) for metric in collected for item in series_of(metric, self.redact))
 
     def tail(self, signal: str, resource: Resource, scope: InstrumentationScope | None) -> bytes:
         """The tail with its newline: by the resource's identity (its hash is 3.5 µs) and the scope's equality."""

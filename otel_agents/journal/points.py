@@ -12,18 +12,26 @@ from otel_agents.journal.sizes import ITEM_LIMIT, dumped
 from otel_agents.journal.values import Json, Redact, attributes, count, double, nanoseconds, whole, words
 
 Point = Any  # NumberDataPoint | HistogramDataPoint | ExponentialHistogramDataPoint: read by the table of their metric's kind
+Encode = Callable[[Point, Redact, int | None], Json]
 ENVELOPE = 2**14  # room for name, unit, description and the parts around the points
 
 
 def metrics_of(metric: Metric, redact: Redact, start: int | None) -> Iterator[bytes]:
-    """The metric as one Metric object, or as several of the same name when its points are too many for a line."""
+    """The SDK's metric as one Metric object, or as several of the same name when its points are too many for a line."""
     kind = KINDS.get(type(metric.data))
-    if kind is None:
-        return
-    name, encode = kind
-    rest, earliest = rest_of(metric.data), start if cumulative(metric.data) else None
+    if kind is not None:
+        yield from split(metric, metric.data, *kind, redact, start if cumulative(metric.data) else None)
+
+
+def series_of(collected: Any, redact: Redact) -> Iterator[bytes]:
+    """The same of a metric that we have aggregated ourselves (telemetry/series.py, whose points have the SDK's fields)."""
+    yield from split(collected, collected, *OWN[collected.kind], redact, None)
+
+
+def split(metric: Any, data: Any, name: str, encode: Encode, redact: Redact, start: int | None) -> Iterator[bytes]:
     head = {part: words(value, redact) for part, value in (("name", metric.name), ("description", metric.description), ("unit", metric.unit)) if value}
-    for points in batches([encode(point, redact, earliest) for point in metric.data.data_points]):
+    rest = rest_of(data) if name != "gauge" else {}
+    for points in batches([encode(point, redact, start) for point in data.data_points]):
         yield dumped({**head, name: {"dataPoints": points, **rest}})
 
 
@@ -119,9 +127,10 @@ def real(value: Any) -> float:
         return float("nan") if not isinstance(value, int) else float("inf") if value > 0 else float("-inf")
 
 
-KINDS: dict[type, tuple[str, Callable[[Point, Redact, int | None], Json]]] = {
-    Sum: ("sum", number_point),
-    Gauge: ("gauge", gauge_point),
-    Histogram: ("histogram", histogram_point),
+OWN: dict[str, tuple[str, Encode]] = {"sum": ("sum", number_point), "gauge": ("gauge", gauge_point), "histogram": ("histogram", histogram_point)}
+KINDS: dict[type, tuple[str, Encode]] = {
+    Sum: OWN["sum"],
+    Gauge: OWN["gauge"],
+    Histogram: OWN["histogram"],
     ExponentialHistogram: ("exponentialHistogram", exponential_point),
 }

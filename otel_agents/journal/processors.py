@@ -83,13 +83,13 @@ class JournalMetrics(MetricReader):
         super().__init__(**preferences)
         self._lines, self._append, self._guard = lines, append, guard
         self._instance = Resource({"service.instance.id": instance})
-        self._began = began
+        self.began = began
         self._resources: dict[int, tuple[Resource, Resource]] = {}
 
     def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> None:
         with self._guard("write metrics"):
             own = [dataclasses.replace(part, resource=self._own(part.resource)) for part in metrics_data.resource_metrics]
-            for line in self._lines.metrics(dataclasses.replace(metrics_data, resource_metrics=own), self._began):
+            for line in self._lines.metrics(dataclasses.replace(metrics_data, resource_metrics=own), self.began):
                 self._append("metrics", line)
 
     def _own(self, resource: Resource) -> Resource:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import baggage
 from opentelemetry.baggage import _BAGGAGE_KEY as BAGGAGE
 from opentelemetry.context import _RUNTIME_CONTEXT, Context, attach, get_current
+from opentelemetry.context import _SUPPRESS_HTTP_INSTRUMENTATION_KEY as SUPPRESSED_HTTP
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as SUPPRESSED
 from opentelemetry.trace.propagation import _SPAN_KEY as SPAN
 
 from otel_agents import semconv
@@ -18,11 +20,9 @@ from otel_agents import semconv
 if TYPE_CHECKING:
     from contextvars import Token
 
-    from opentelemetry._logs import Logger, LoggerProvider
-    from opentelemetry.trace import Tracer
-
     from otel_agents.telemetry.content import Policy
     from otel_agents.telemetry.metrics import Instruments
+    from otel_agents.telemetry.seams import Records, Spans
 
 OPERATION = "otel_agents.operation"
 SESSION = "otel_agents.session"
@@ -33,7 +33,7 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 class Engine:
     """The process's one engine: off until `start()` or the environment variable says otherwise, prepared at its first item."""
 
-    __slots__ = ("born", "events", "failures", "follows_parent", "instruments", "log_level", "logger_provider", "on", "policy", "prepare", "strict", "tracer")
+    __slots__ = ("born", "failures", "follows_parent", "instruments", "log_level", "on", "policy", "prepare", "records", "spans", "strict")
 
     def __init__(self) -> None:
         self.born = 0  # nanoseconds since the epoch of the fork that made this process, if one did
@@ -45,16 +45,15 @@ class Engine:
         """Be off, as before the first start."""
         self.on = False
         self.prepare: Callable[[], None] = _nothing
-        self.tracer: Tracer | None = None
-        self.events: Logger | None = None
+        self.spans: Spans | None = None
+        self.records: Records | None = None
         self.instruments: Instruments | None = None
         self.policy: Policy | None = None
         self.follows_parent = True
-        self.logger_provider: LoggerProvider | None = None
         self.log_level = 20
 
     def switch_on(self, prepare: Callable[[], None]) -> None:
-        """From now on calls are observed; `prepare` fills in tracer, events, instruments and policy when the first one comes."""
+        """From now on calls are observed; `prepare` fills in spans, records, instruments and policy when the first one comes."""
         self.prepare = prepare
         self.on = True
 
@@ -84,6 +83,16 @@ def back(token: Token[Context]) -> None:
     """Put back what was current when `attach` gave this token, whatever has been left behind since; in another task or thread than that, nothing."""
     with suppress(ValueError):
         _RUNTIME_CONTEXT.detach(token)
+
+
+@contextmanager
+def untraced() -> Iterator[None]:
+    """Our own doings are no items: neither ours nor the official instrumentations' (both suppression keys of the API)."""
+    before = swap(Context({**get_current(), SUPPRESSED: True, SUPPRESSED_HTTP: True}))
+    try:
+        yield
+    finally:
+        swap(before)
 
 
 # ------------------------------------------------------------------------------------------------ session
@@ -141,6 +150,7 @@ __all__ = [
     "OPERATION",
     "SESSION",
     "SPAN",
+    "SUPPRESSED",
     "Context",
     "Engine",
     "attach",
@@ -150,5 +160,6 @@ __all__ = [
     "restore",
     "session_of",
     "swap",
+    "untraced",
     "with_session",
 ]

@@ -24,17 +24,9 @@ SEVERITIES = {SeverityNumber.DEBUG: "DEBUG", SeverityNumber.INFO: "INFO", Severi
 
 def emit(name: str, attributes: Mapping[str, Any], context: Context, severity: SeverityNumber = SeverityNumber.INFO) -> None:
     """Write one event, if there are events at all."""
-    if engine.events is not None:
+    if engine.records is not None:
         now = time_ns()
-        engine.events.emit(
-            timestamp=now,
-            observed_timestamp=now,
-            context=context,
-            severity_number=severity,
-            severity_text=SEVERITIES[severity],
-            attributes=attributes,
-            event_name=name,
-        )
+        engine.records.emit(None, context, attributes, severity, SEVERITIES[severity], now, now, None, name)
 
 
 def of_start(operation: Operation) -> None:

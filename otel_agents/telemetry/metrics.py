@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from otel_agents import semconv as names
-from otel_agents.telemetry.sums import Labels, Sums
+from otel_agents.telemetry.series import Backend, Labels, Series
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
-    from opentelemetry.metrics import Meter
 
     from otel_agents.telemetry.operations import Operation
 
@@ -66,42 +65,32 @@ TABLE: Mapping[str, Instrument] = {
     names.METRIC_OA_MEMORY_SEARCHES: _counter("{search}", "Memory searches by result."),
     names.METRIC_OA_AGENTS_ACTIVE: Instrument("create_up_down_counter", "{agent}", "Agent runs that are going on."),
     names.METRIC_OA_TELEMETRY_DROPPED: _counter("{item}", "Items of telemetry that were lost, by signal and reason."),
+    names.METRIC_OA_SHIPPER_LAG: Instrument("gauge", "s", "Seconds that telemetry waits for its endpoint."),
     names.METRIC_CLIENT_TOKEN_USAGE: _histogram("{token}", "Tokens of one model call, by type (the name of before 2026-10).", TOKENS),
 }
 
 
 @dataclass(slots=True)
 class Instruments:
-    """The instruments of one meter, made when first used; `most` distinct values a label, then `_other`."""
+    """Our instruments; `most` distinct values a label, then `_other`."""
 
-    meter: Meter
+    backend: Backend
     most: int = 100
     old_names: bool = False
-    made: dict[str, Callable[..., None]] = field(default_factory=dict)
     seen: dict[str, set[Any]] = field(default_factory=dict)
     sets: dict[tuple[Any, ...], Labels] = field(default_factory=dict)
-    sums: Sums = field(default_factory=Sums)
 
-    def record(self, name: str, value: float, labels: Mapping[str, Any], context: Context | None = None) -> None:
+    def record(self, name: str, value: float, labels: Labels, context: Context | None = None) -> None:
         """Add or record one value; the context gives the exemplar its trace."""
-        (self.made.get(name) or self.make(name))(value, labels, context)
+        (labels.series.get(name) or self._series(name, labels)).take(value, context)
 
-    def make(self, name: str) -> Callable[..., None]:
-        row = TABLE[name]
-        buckets = {"explicit_bucket_boundaries_advisory": list(row.buckets)} if row.buckets else {}
-        instrument = getattr(self.meter, row.make)(name, unit=row.unit, description=row.description, **buckets)
-        self.made[name] = instrument.record if row.buckets else self.sums.adding(instrument.add)
-        return self.made[name]
+    def _series(self, name: str, labels: Labels) -> Series:
+        found = labels.series[name] = self.backend.series(name, TABLE[name], labels)
+        return found
 
-    def observe(self, name: str, value: Callable[[], float]) -> None:
-        """A gauge that is asked for its value, in seconds, at each collection, whoever collects; the sums are handed over with it."""
-        from opentelemetry.metrics import Observation
-
-        def observed(_: Any) -> list[Observation]:
-            self.sums.give()
-            return [Observation(value())]
-
-        self.meter.create_observable_gauge(name, [observed], "s", "Seconds that telemetry waits for its endpoint.")
+    def observe(self, name: str, ask: Callable[[], float]) -> None:
+        """A gauge that is asked for its value at each collection."""
+        self.backend.observe(name, TABLE[name], ask)
 
     def bounded(self, key: str, value: Any) -> Any:
         """The value, or `_other` once this label has as many values as it may have."""

@@ -11,16 +11,16 @@ from itertools import pairwise
 from time import perf_counter_ns, time_ns
 from typing import Any
 
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as SUPPRESSED
-from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, Span, Status, StatusCode, TraceFlags, Tracer
+from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, Span, TraceFlags
 
 from otel_agents import semconv as names
 from otel_agents.telemetry import events, metrics
 from otel_agents.telemetry.content import for_span
-from otel_agents.telemetry.context import NOTHING, OPERATION, SPAN, Context, engine, get_current, session_of
+from otel_agents.telemetry.context import NOTHING, OPERATION, SPAN, SUPPRESSED, Context, engine, get_current, session_of
 from otel_agents.telemetry.guard import guard
 from otel_agents.telemetry.kinds import KINDS, Kind
 from otel_agents.telemetry.outcomes import error_type, outcome_of
+from otel_agents.telemetry.seams import Spans
 from otel_agents.telemetry.setters import Setters
 
 
@@ -129,20 +129,16 @@ class Operation(Setters):
     def start_span(self, context: Context) -> None:
         """Start the span below this context, with what is known by now."""
         self._told = self.fields.copy()
-        self.span = _tracer().start_span(self.kind.span_name(self._told), context, self.kind.span, self._told, start_time=self.started)
+        self.span = _spans().start(self.kind.span_name(self._told), context, self.kind.span, self._told, self.started)
 
     def _end_span(self, nanoseconds: int) -> None:
-        span, policy, told, about = self.span, engine.policy, self._told, self.kind.named_by
+        policy, told, about = engine.policy, self._told, self.kind.named_by
         if self.outcome != "ok":
             self.fields[names.OA_OUTCOME] = self.outcome
         content = for_span(self.captured) if self.captured and policy is not None and policy.spans else NOTHING
-        new = {name: value for name, value in self.fields.items() if told.get(name) is not value}
-        span.set_attributes({**new, **content} if content else new)
-        if self.fields.get(about) is not told.get(about):
-            span.update_name(self.kind.span_name(self.fields))
-        if self.error is not None:
-            span.set_status(Status(StatusCode.ERROR, policy.message(self.error) if policy is not None else None))
-        span.end(self.started + nanoseconds)
+        name = self.kind.span_name(self.fields) if self.fields.get(about) is not told.get(about) else None
+        error = policy.message(self.error) if self.error is not None and policy is not None else None
+        _spans().end(self.span, told, {**self.fields, **content} if content else self.fields, name, error, self.started + nanoseconds)
 
 
 class Absorbed(Operation):
@@ -215,10 +211,10 @@ def current() -> Operation:
     return running if isinstance(running, Operation) and not running.ended else NOBODY
 
 
-def _tracer() -> Tracer:
-    """The engine's tracer, where `begin` has made sure that there is one."""
-    assert engine.tracer is not None
-    return engine.tracer
+def _spans() -> Spans:
+    """Where spans begin and end, once `begin` has made sure that there is such a place."""
+    assert engine.spans is not None
+    return engine.spans
 
 
 # ------------------------------------------------------------------------------------------------ start
@@ -255,7 +251,7 @@ def _root(kind: Kind, fields: Mapping[str, Any], context: Context, transparent: 
     if session:
         told.update(session)
     started = time_ns()
-    span = _tracer().start_span(kind.span_name(told), context, kind.span, told, start_time=started)
+    span = _spans().start(kind.span_name(told), context, kind.span, told, started)
     if not span.is_recording():
         return Unrecorded(kind, span, Context({**context, SPAN: span}))
     operation = Operation(kind, told.copy(), None)
@@ -274,10 +270,10 @@ def would_begin(kind: Kind) -> bool:
 
 def _open(kind: Kind) -> Context | None:
     """The context that an operation may begin in; None where there is nothing to observe."""
-    if engine.tracer is None:
+    if engine.spans is None:
         engine.prepare()
     context = get_current()
-    if engine.tracer is None or context.get(SUPPRESSED):
+    if engine.spans is None or context.get(SUPPRESSED):
         return None
     running = context.get(OPERATION)
     if isinstance(running, Operation) and _absorbs(running, kind):
@@ -328,4 +324,4 @@ def _start_run(operation: Operation) -> None:
         events.of_start(operation)
 
 
-__all__ = ["KINDS", "NOBODY", "SUPPRESSED", "Kind", "Operation", "begin", "current", "would_begin"]
+__all__ = ["KINDS", "NOBODY", "Kind", "Operation", "begin", "current", "would_begin"]

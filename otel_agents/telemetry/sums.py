@@ -1,75 +1,107 @@
-"""Counters, added up here and handed to the SDK's counters when metrics are collected: an addition costs a tenth of the SDK's.
+"""Measurements for the instruments of a provider that others read too: its views apply, its readers see ours.
 
-The SDK's counters still get it all, so views apply, and the last addition by itself, in the context of the span it came from, so that exemplars are true.
+Counters are added up here and handed over when metrics are collected: an addition costs a tenth of the SDK's. They still get it all, and the last addition
+by itself, in the context of the span it came from, so that exemplars are true. Histograms get every value at once.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanContext
 
 from otel_agents.telemetry.context import SPAN, Context
+from otel_agents.telemetry.series import Labels, Series
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import Meter
+
+    from otel_agents.telemetry.metrics import Instrument
 
 Add = Callable[..., None]
 NOWHERE = Context({SPAN: INVALID_SPAN})  # an empty one would mean the current one
 
 
-class Labels(dict[str, Any]):
-    """Labels that were made once for all values that carry them, and are never changed: what carries them is added up by their identity."""
-
-    __slots__ = ()
-
-
 class Sum:
-    """What was added since the last collection; the last addition apart."""
+    """What was added to a counter since the last collection; the last addition apart."""
 
-    __slots__ = ("_add", "_before", "_labels", "_last", "_span")
+    __slots__ = ("_add", "_before", "_labels", "_last", "_lock", "_span", "_told")
 
-    def __init__(self, add: Add, labels: Labels) -> None:
-        self._add, self._labels = add, labels
+    def __init__(self, add: Add, labels: Labels, lock: threading.RLock) -> None:
+        self._add, self._labels, self._lock = add, labels, lock
+        self._begin()
+
+    def _begin(self) -> None:
         self._before: float = 0  # not 0.0: tokens are whole and stay whole
         self._last: float = 0
         self._span: SpanContext | None = None
+        self._told = False
 
     def take(self, value: float, context: Context | None) -> None:
-        self._before, self._last = self._before + self._last, value
         span: Any = context.get(SPAN) if context is not None else None
-        self._span = span.get_span_context() if span is not None else None
+        with self._lock:
+            self._before, self._last = self._before + self._last, value
+            self._span, self._told = span.get_span_context() if span is not None else None, True
 
     def give(self) -> None:
-        if self._before:
-            self._add(self._before, self._labels, NOWHERE)
-        self._add(self._last, self._labels, NOWHERE if self._span is None else Context({SPAN: NonRecordingSpan(self._span)}))
+        """Hand it over, if there is any."""
+        with self._lock:
+            before, last, span, told = self._before, self._last, self._span, self._told
+            self._begin()
+        if before:
+            self._add(before, self._labels, NOWHERE)
+        if told:
+            self._add(last, self._labels, NOWHERE if span is None else Context({SPAN: NonRecordingSpan(span)}))
 
 
-class Sums:
-    """The sums of one meter's counters, by counter and labels."""
+class Value:
+    """One that a histogram gets at once."""
 
-    __slots__ = ("_lock", "_sums")
+    __slots__ = ("_labels", "_record")
 
-    def __init__(self) -> None:
+    def __init__(self, record: Add, labels: Labels) -> None:
+        self._record, self._labels = record, labels
+
+    def take(self, value: float, context: Context | None) -> None:
+        self._record(value, self._labels, context)
+
+
+class Handed:
+    """The instruments of a meter, made when first used."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
         self._lock = threading.RLock()  # a signal handler may end an operation while this thread holds it
-        self._sums: dict[tuple[Add, int], Sum] = {}
+        self._made: dict[str, Any] = {}
+        self._sums: dict[tuple[str, frozenset[tuple[str, Any]]], Sum] = {}
 
-    def adding(self, add: Add) -> Add:
-        """The counter's `add`, put off until the next collection where the labels are known ones."""
+    def series(self, name: str, row: Instrument, labels: Labels) -> Series:
+        """Where values of this metric with these labels go, the same for the same."""
+        instrument = self._made.get(name) or self._made.setdefault(name, self._make(name, row))
+        if row.buckets:
+            return Value(instrument.record, labels)
+        with self._lock:
+            return self._sums.setdefault((name, frozenset(labels.items())), Sum(instrument.add, labels, self._lock))
 
-        def put_off(value: float, labels: Any, context: Context | None = None) -> None:
-            if type(labels) is not Labels:
-                return add(value, labels, context)
-            key = (add, id(labels))  # the sum holds the labels, so that the id stays theirs
-            with self._lock:
-                known = self._sums.get(key) or self._sums.setdefault(key, Sum(add, labels))
-                known.take(value, context)
+    def _make(self, name: str, row: Instrument) -> Any:
+        buckets = {"explicit_bucket_boundaries_advisory": list(row.buckets)} if row.buckets else {}
+        return getattr(self._meter, row.make)(name, unit=row.unit, description=row.description, **buckets)
 
-        return put_off
+    def observe(self, name: str, row: Instrument, ask: Callable[[], float]) -> None:
+        """A gauge that is asked for its value at each collection, whoever collects; the sums are handed over with it."""
+        from opentelemetry.metrics import Observation
+
+        def observed(_: Any) -> list[Observation]:
+            self.give()
+            return [Observation(ask())]
+
+        self._meter.create_observable_gauge(name, [observed], row.unit, row.description)
 
     def give(self) -> None:
         """Hand everything over; called by the collection itself."""
         with self._lock:
-            ready, self._sums = list(self._sums.values()), {}
+            ready = list(self._sums.values())
         for one in ready:
             one.give()

@@ -16,6 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from otel_agents import semconv
 from otel_agents.instrumentors import registry
+from otel_agents.journal.spans import Spans
 from otel_agents.telemetry.content import Policy
 from otel_agents.telemetry.context import engine
 
@@ -91,7 +92,7 @@ def observed() -> Iterator[Observed]:
     provider.add_span_processor(SimpleSpanProcessor(exporter))
 
     def prepare() -> None:
-        engine.tracer = provider.get_tracer(semconv.SCOPE, schema_url=semconv.SCHEMA_URL)
+        engine.spans = Spans(provider.get_tracer(semconv.SCOPE, schema_url=semconv.SCHEMA_URL))
         engine.policy = Policy(mode="full", spans=True)
 
     engine.switch_on(prepare)

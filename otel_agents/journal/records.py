@@ -1,0 +1,98 @@
+"""Where log records and events go: to any provider's loggers by the API, or, where our journal alone stands behind a provider of ours, straight into it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry._logs import get_logger
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace.propagation import _SPAN_KEY as SPAN
+
+from otel_agents.journal import values
+from otel_agents.journal.encode import Lines, add_context, log_head
+from otel_agents.journal.sizes import dumped
+from otel_agents.journal.spans import MOST
+
+if TYPE_CHECKING:
+    from opentelemetry._logs import Logger, LoggerProvider, SeverityNumber
+    from opentelemetry.context import Context
+    from opentelemetry.sdk._logs import LoggerProvider as SdkLoggerProvider
+
+    from otel_agents.journal.processors import Append
+
+
+class Records:
+    """Log records of a provider's loggers, by the API alone; `own` is the scope of our events: name, version, schema URL."""
+
+    def __init__(self, provider: LoggerProvider, own: tuple[str, str, str]) -> None:
+        self._provider, self._own = provider, own
+
+    def emit(
+        self,
+        scope: str | None,
+        context: Context,
+        attributes: Mapping[str, Any],
+        severity: SeverityNumber,
+        severity_text: str,
+        timestamp: int,
+        observed_timestamp: int,
+        body: str | None = None,
+        event_name: str | None = None,
+    ) -> None:
+        """Write one record in this context."""
+        self._logger(scope).emit(
+            timestamp=timestamp,
+            observed_timestamp=observed_timestamp,
+            context=context,
+            severity_number=severity,
+            severity_text=severity_text,
+            body=body,
+            attributes=attributes,
+            event_name=event_name,
+        )
+
+    def _logger(self, scope: str | None) -> Logger:
+        return self._provider.get_logger(*self._own) if scope is None else get_logger(scope, logger_provider=self._provider)
+
+
+class LeanRecords(Records):
+    """Log records of a provider of ours. As soon as it has another processor than ours, they go through the SDK's logger."""
+
+    def __init__(self, provider: SdkLoggerProvider, own: tuple[str, str, str], lines: Lines, append: Append) -> None:
+        super().__init__(provider, own)
+        self._sdk, self._lines, self._append = provider, lines, append
+        self._composite = provider._multi_log_record_processor
+        self._ours = self._composite._log_record_processors
+        self._scope = lru_cache(maxsize=1024)(self._scope_of)
+
+    def _scope_of(self, name: str | None) -> InstrumentationScope:
+        return InstrumentationScope(*self._own) if name is None else InstrumentationScope(name, "")
+
+    def emit(
+        self,
+        scope: str | None,
+        context: Context,
+        attributes: Mapping[str, Any],
+        severity: SeverityNumber,
+        severity_text: str,
+        timestamp: int,
+        observed_timestamp: int,
+        body: str | None = None,
+        event_name: str | None = None,
+    ) -> None:
+        """Write its line; where somebody else has a hand in it, leave that to the SDK."""
+        if len(attributes) > MOST or self._composite._log_record_processors is not self._ours:
+            return super().emit(scope, context, attributes, severity, severity_text, timestamp, observed_timestamp, body, event_name)
+        redact = self._lines.redact
+        line = log_head(timestamp, observed_timestamp, severity, severity_text, body, redact)
+        if attributes:
+            line["attributes"] = values.attributes(attributes, redact)
+        span: Any = context.get(SPAN)
+        if span is None:
+            add_context(line, event_name, None, None, None, redact)
+        else:
+            ids = span.get_span_context()
+            add_context(line, event_name, ids.trace_flags, ids.trace_id, ids.span_id, redact)
+        self._append("logs", self._lines.line("logs", dumped(line), self._sdk.resource, self._scope(scope)))

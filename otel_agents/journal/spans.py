@@ -1,0 +1,165 @@
+"""Where the engine's spans begin and end: at any provider's tracer by the API, or, where our journal is all that stands behind a provider of ours, leanly.
+
+A lean span is the SDK's span without the parts that nobody may ever ask for (its lock, its bounded attributes, its lists), which it gets the moment somebody
+does. One that nobody touched becomes its line straight from what the engine knows.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.attributes import BoundedAttributes
+from opentelemetry.sdk.trace import Span as SdkSpan
+from opentelemetry.sdk.trace import Tracer, TracerProvider, sampling
+from opentelemetry.sdk.util import BoundedList
+from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags
+from opentelemetry.trace.propagation import _SPAN_KEY as SPAN
+
+from otel_agents.journal import values
+from otel_agents.journal.encode import Lines, span_head
+from otel_agents.journal.sizes import dumped
+
+if TYPE_CHECKING:
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span, SpanKind, TraceState
+    from opentelemetry.trace import Tracer as ApiTracer
+
+    from otel_agents.journal.processors import Append
+
+SAMPLED = int(TraceFlags.SAMPLED)
+RANDOM = int(getattr(TraceFlags, "RANDOM_TRACE_ID", 0))
+FLAGS = tuple(TraceFlags(number) for number in range(4))
+MOST = 128  # attributes of an item, as the SDK has it; further ones are its to drop and to count
+DROPPED, RECORDED = sampling.Decision.DROP, sampling.Decision.RECORD_AND_SAMPLE
+UNSET = Status(StatusCode.UNSET)
+FAILED: values.Json = {"code": StatusCode.ERROR.value}
+
+
+class Spans:
+    """Spans of a tracer, by the API alone."""
+
+    def __init__(self, tracer: ApiTracer) -> None:
+        self._tracer = tracer
+
+    def start(self, name: str, context: Context, kind: SpanKind, attributes: Mapping[str, Any], start_time: int) -> Span:
+        """Start a span below the context's."""
+        return self._tracer.start_span(name, context, kind, attributes, start_time=start_time)
+
+    def end(self, span: Span, told: Mapping[str, Any], attributes: Mapping[str, Any], name: str | None, error: str | None, end_time: int) -> None:
+        """Set what is new in one call, and end it."""
+        span.set_attributes({key: value for key, value in attributes.items() if told.get(key) is not value})
+        if name is not None:
+            span.update_name(name)
+        if error is not None:
+            span.set_status(Status(StatusCode.ERROR, error))
+        span.end(end_time)
+
+
+class LeanSpan(SdkSpan):
+    """The SDK's span; what it lacks of it is made when first asked for."""
+
+    _end_time: int | None = None
+    _status = UNSET
+    _record_exception = _set_status_on_exception = True
+    _record_end_metrics = _instrumentation_info = None
+
+    def __init__(
+        self,
+        tracer: Tracer,
+        name: str,
+        context: SpanContext,
+        parent: SpanContext | None,
+        kind: SpanKind,
+        told: Mapping[str, Any] | None,
+        start_time: int,
+    ) -> None:
+        self._tracer, self._name, self._context, self._parent = tracer, name, context, parent
+        self._kind, self._told, self._start_time = kind, told, start_time
+
+    def __getattr__(self, name: str) -> Any:
+        make = LATE.get(name)
+        if make is None:
+            raise AttributeError(name)
+        return self.__dict__.setdefault(name, make(self))
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether somebody has changed it by the SDK's own methods: each of them takes its lock."""
+        return "_lock" in self.__dict__
+
+
+LATE: Mapping[str, Callable[[LeanSpan], Any]] = {
+    "_lock": lambda span: threading.Lock(),
+    "_attributes": lambda span: BoundedAttributes(
+        span._limits.max_span_attributes, span._told, immutable=False, max_value_len=span._limits.max_span_attribute_length
+    ),
+    "_events": lambda span: BoundedList(span._limits.max_events),
+    "_links": lambda span: BoundedList(span._limits.max_links),
+    "_limits": lambda span: span._tracer._span_limits,
+    "_sampler": lambda span: span._tracer.sampler,
+    "_resource": lambda span: span._tracer.resource,
+    "_span_processor": lambda span: span._tracer.span_processor,
+    "_instrumentation_scope": lambda span: span._tracer._instrumentation_scope,
+}
+
+
+class LeanSpans(Spans):
+    """Spans of a provider of ours. As soon as it has another processor than ours, they are the SDK's."""
+
+    def __init__(self, provider: TracerProvider, tracer: Tracer, lines: Lines, append: Append) -> None:
+        super().__init__(tracer)
+        self._sdk, self._lines, self._append = tracer, lines, append
+        self._composite = provider._active_span_processor
+        self._ours = self._composite._span_processors
+        self._ids, self._sampler = provider.id_generator, provider.sampler
+        self._keeps_all = self._sampler is sampling.DEFAULT_ON
+        self._random = RANDOM if RANDOM and self._ids.is_trace_id_random() else 0
+
+    @property
+    def _is_alone(self) -> bool:
+        return self._composite._span_processors is self._ours
+
+    def start(self, name: str, context: Context, kind: SpanKind, attributes: Mapping[str, Any], start_time: int) -> Span:
+        """Start a span below the context's."""
+        if not self._is_alone:
+            return super().start(name, context, kind, attributes, start_time)
+        above: Any = context.get(SPAN)
+        parent = above.get_span_context() if above is not None else None
+        if parent is not None and not parent.is_valid:
+            parent = None
+        trace_id, random = (self._ids.generate_trace_id(), self._random) if parent is None else (parent.trace_id, parent.trace_flags & RANDOM)
+        sampled, recording, state, told = self._decided(parent, context, trace_id, name, kind, attributes)
+        ids = SpanContext(trace_id, self._ids.generate_span_id(), False, FLAGS[sampled | random], state)
+        return LeanSpan(self._sdk, name, ids, parent, kind, told, start_time) if recording else NonRecordingSpan(ids)
+
+    def _decided(
+        self, parent: SpanContext | None, context: Context, trace_id: int, name: str, kind: SpanKind, attributes: Mapping[str, Any]
+    ) -> tuple[int, bool, TraceState | None, Mapping[str, Any] | None]:
+        """Whether it is sampled, whether it is recorded, the trace's state, and the attributes that it starts with: the sampler may add some."""
+        if self._keeps_all and (parent is None or parent.trace_flags & SAMPLED):
+            return SAMPLED, True, None if parent is None else parent.trace_state, attributes
+        result = self._sampler.should_sample(context, trace_id, name, kind, attributes, ())
+        decision = result.decision
+        return SAMPLED if decision is RECORDED else 0, decision is not DROPPED, result.trace_state, result.attributes
+
+    def end(self, span: Span, told: Mapping[str, Any], attributes: Mapping[str, Any], name: str | None, error: str | None, end_time: int) -> None:
+        """Write its line; where somebody else has a hand in it, leave that to the SDK."""
+        if type(span) is not LeanSpan or span.is_touched or len(attributes) > MOST or not self._is_alone:
+            return super().end(span, told, attributes, name, error, end_time)
+        span._name, span._end_time = name or span._name, end_time
+        if span.get_span_context().trace_flags & SAMPLED:
+            self._append("traces", self._line(span, attributes if span._told is told else {**(span._told or {}), **attributes}, error))
+
+    def _line(self, span: LeanSpan, attributes: Mapping[str, Any], error: str | None) -> bytes:
+        redact, sdk = self._lines.redact, self._sdk
+        record = span_head(span, redact)
+        record["attributes"] = values.attributes(attributes, redact)
+        record["status"] = {} if error is None else {**FAILED, "message": values.words(error, redact)} if error else FAILED
+        return self._lines.line("traces", dumped(record), sdk.resource, sdk._instrumentation_scope)
+
+
+def follows_parent(sampler: Any) -> bool:
+    """Whether what is below an unsampled span is surely not sampled either."""
+    return sampler is sampling.ALWAYS_OFF or isinstance(sampler, sampling.ParentBased)

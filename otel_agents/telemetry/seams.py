@@ -1,0 +1,43 @@
+"""What the engine asks of a pipeline: one place starts spans, one ends them, one writes log records (journal/spans.py and journal/records.py have them)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from opentelemetry._logs import SeverityNumber
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span, SpanKind
+
+
+class Spans(Protocol):
+    """Where the engine's spans begin and end."""
+
+    def start(self, name: str, context: Context, kind: SpanKind, attributes: Mapping[str, Any], start_time: int) -> Span:
+        """Start a span below the context's; the attributes are for the sampler, too. start_time: nanoseconds since the epoch."""
+
+    def end(self, span: Span, told: Mapping[str, Any], attributes: Mapping[str, Any], name: str | None, error: str | None, end_time: int) -> None:
+        """End it, at a time in nanoseconds since the epoch.
+
+        told: what it was started with; attributes: all that it has now; name: a new one, if it has one; error: the message of what made it fail, if
+        anything did.
+        """
+
+
+class Records(Protocol):
+    """Where log records and events go."""
+
+    def emit(
+        self,
+        scope: str | None,
+        context: Context,
+        attributes: Mapping[str, Any],
+        severity: SeverityNumber,
+        severity_text: str,
+        timestamp: int,
+        observed_timestamp: int,
+        body: str | None = None,
+        event_name: str | None = None,
+    ) -> None:
+        """Write one record in this context. scope: the logger's name, None for our own; times: nanoseconds since the epoch."""
