@@ -157,7 +157,7 @@ def step(server: Server, number: int, words: list[str], where: Path, tell: Tell,
     log = folder(server, environ).with_suffix(".log")
     began = time.monotonic()
     with log.open("a") as file:
-        process = subprocess.Popen(words, cwd=where, stdout=file, stderr=file, env=dict(environ), start_new_session=True)
+        process = subprocess.Popen(words, cwd=where, stdout=file, stderr=file, env=dict(environ))  # of our group: Ctrl-C ends both
         try:
             while process.poll() is None:
                 tell(server.name, f"building, step {number} of {len(RECIPES[server.name].steps)}, {time.monotonic() - began:.0f} s")
@@ -176,9 +176,9 @@ def wait(process: subprocess.Popen[bytes]) -> None:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End what still runs of it: compilers are children of the go command."""
+    """End it, should it still run: we are leaving early."""
     if process.poll() is None:
-        os.killpg(process.pid, 15)
+        process.terminate()
         process.wait()
 
 

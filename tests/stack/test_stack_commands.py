@@ -8,8 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
+import venv
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from otel_agents.stack import home, processes
 from otel_agents.stack.processes import Process
 from otel_agents.stack.servers import SERVERS
 
+ROOT = Path(__file__).parents[2]
 ALL = {server.name for server in SERVERS}
 
 
@@ -54,6 +58,25 @@ class User:
         return {name: Process(one["pid"], one["started"]) for name, one in found.items()}
 
 
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of a fresh environment into which our wheel was installed; what we depend on is this environment's."""
+    folder = tmp_path_factory.mktemp("fresh")
+    offline = ["--no-build-isolation", "--no-index"] if find_spec("hatchling") else []
+    pip = [sys.executable, "-m", "pip"]
+    subprocess.run([*pip, "wheel", "-q", "--no-deps", *offline, "--wheel-dir", str(folder), str(ROOT)], check=True, capture_output=True)
+    venv.create(folder / "venv", symlinks=True)
+    site = Path(sysconfig.get_path("purelib", vars={"base": str(folder / "venv"), "platbase": str(folder / "venv")}))
+    (folder / "dependencies").mkdir()
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if "otel_agents" not in entry.name and entry.suffix != ".pth" and entry.stem not in ("sitecustomize", "__pycache__"):
+            (folder / "dependencies" / entry.name).symlink_to(entry)
+    (site / "dependencies.pth").write_text(f"{folder / 'dependencies'}\n")
+    options = ["--no-deps", "--no-index", "--prefix", str(folder / "venv"), "--ignore-installed"]
+    subprocess.run([*pip, "install", "-q", *options, str(next(folder.glob("*.whl")))], check=True, capture_output=True, cwd=folder)
+    return folder / "venv" / "bin" / "python"
+
+
 @pytest.fixture
 def user(tmp_path: Path) -> Iterator[User]:
     made = User(tmp_path)
@@ -61,11 +84,20 @@ def user(tmp_path: Path) -> Iterator[User]:
     made.command("down")
 
 
-def test_up_check_down_twice_in_a_row(user: User) -> None:
+@pytest.fixture
+def newcomer(tmp_path: Path, fresh: Path) -> Iterator[User]:
+    made = User(tmp_path, fresh)
+    yield made
+    made.command("down")
+
+
+def test_a_new_user_with_the_wheel_runs_up_check_down_twice_in_a_row(newcomer: User) -> None:
+    user = newcomer
     for _ in range(2):
         up = user.command("up", "--native", "--free-ports")
         assert up.returncode == 0, up.stderr
         assert "OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:" in up.stdout
+        assert str(ROOT) not in up.stdout, "it runs what the wheel brought"
         check = user.command("check")
         assert check.returncode == 0, check.stdout
         assert [line.split()[:2] for line in check.stdout.splitlines()] == [["traces", "found"], ["metrics", "found"], ["logs", "found"]]

@@ -134,7 +134,7 @@ def test_every_service_has_limits_and_is_asked_for_its_health(composed: dict[str
     assert [name for name, service in services.items() if not service["deploy"]["resources"]["limits"].keys() >= {"cpus", "memory"}] == []
     asked = "".join(service["healthcheck"]["test"][-1] for service in services.values() if "test" in service.get("healthcheck", {}))
     assert [server.name for server in SERVERS if f"{server.name}:" not in asked and f":{PORTS[server.port]}" not in asked] == []
-    assert all(words in asked for words in ("otelcol:13133", "loki:3100/ready", "tempo:3200/ready", "localhost:3000/api/health"))
+    assert all(words in asked for words in ("otelcol:13133", "localhost:3100/ready", "tempo:3200/ready", "localhost:3000/api/health"))
 
 
 def test_containers_are_told_what_processes_are_told(composed: dict[str, Any]) -> None:
