@@ -96,7 +96,7 @@ ABOVE = "{value} > {threshold}"
 WHO, WHICH_MODEL = f"{{{{ $labels.{AGENT} }}}} of {{{{ $labels.{SERVICE} }}}}", f"{{{{ $labels.{MODEL} }}}} of {{{{ $labels.{PROVIDER} }}}}"
 ITS_SERVICE, ITS_EXPORTER = f"{{{{ $labels.{SERVICE} }}}}", "{{ $labels.exporter }}"
 PERCENT, SECONDS, DOLLARS = "{{ $value | humanizePercentage }}", "{{ $value | humanizeDuration }}", '{{ $value | printf "%.2f" }} USD'
-COUNT = "{{ $value | humanize }}"
+COUNT, MANY = '{{ $value | printf "%.0f" }}', "{{ $value | humanize }}"
 
 ALERTS = (
     Alert(
@@ -147,7 +147,7 @@ ALERTS = (
     Alert(
         "tokens_per_hour", "TokensPerHour", TOKENS, ABOVE, "0m", TICKET,
         f"{ITS_SERVICE} uses many tokens",
-        f"It used {COUNT} tokens in the last hour. This one also sees models whose price is unknown.",
+        f"It used {MANY} tokens in the last hour. This one also sees models whose price is unknown.",
         "Open Cost: 'Tokens' says whether it is input or output, 'Without a price' which models have no price.",
         "cost", 2e7,
     ),
@@ -177,7 +177,7 @@ ALERTS = (
     Alert(
         "telemetry_lost", "TelemetryLost", inc(LOST, SERVICE, SIGNAL, REASON, over="15m"), "{value} > 0", "0m", TICKET,
         f"{ITS_SERVICE} loses telemetry",
-        f"It lost {COUNT} {{{{ $labels.{SIGNAL} }}}}: {{{{ $labels.{REASON} }}}}.",
+        f"It lost {COUNT} items of its {{{{ $labels.{SIGNAL} }}}}, because: {{{{ $labels.{REASON} }}}}.",
         "`otel-agents doctor` where the program runs says what was lost and how to mend it; Pipeline shows whether others lose, too.",
         "pipeline",
     ),
