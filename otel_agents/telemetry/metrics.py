@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from otel_agents import semconv as names
-from otel_agents.telemetry.series import Backend, Labels, Series
+from otel_agents.telemetry.series import Backend, Labels, Origin, Series
 
 if TYPE_CHECKING:
-    from opentelemetry.context import Context
 
     from otel_agents.telemetry.operations import Operation
 
@@ -80,9 +79,9 @@ class Instruments:
     seen: dict[str, set[Any]] = field(default_factory=dict)
     sets: dict[tuple[Any, ...], Labels] = field(default_factory=dict)
 
-    def record(self, name: str, value: float, labels: Labels, context: Context | None = None) -> None:
-        """Add or record one value; the context gives the exemplar its trace."""
-        (labels.series.get(name) or self._series(name, labels)).take(value, context)
+    def record(self, name: str, value: float, labels: Labels, origin: Origin | None = None) -> None:
+        """Add or record one value; the origin gives the exemplar its trace."""
+        (labels.series.get(name) or self._series(name, labels)).take(value, origin)
 
     def _series(self, name: str, labels: Labels) -> Series:
         found = labels.series[name] = self.backend.series(name, TABLE[name], labels)
@@ -146,31 +145,31 @@ CALL_SIZES = (
 
 def measure_inference(instruments: Instruments, operation: Operation, seconds: float) -> None:
     """Duration, time to first and per further chunk, tokens by kind and modality, cost."""
-    attributes, context = operation.labelled(), operation.context
-    instruments.record(names.METRIC_CLIENT_INFERENCE_DURATION, seconds, instruments.labels(INFERENCE_ENDED, attributes), context)
+    attributes, origin = operation.labelled(), Origin(operation.context)
+    instruments.record(names.METRIC_CLIENT_INFERENCE_DURATION, seconds, instruments.labels(INFERENCE_ENDED, attributes), origin)
     if chunks := operation.chunk_seconds():
-        _measure_chunks(instruments, chunks, instruments.labels(CLIENT, attributes), context)
-    _measure_tokens(instruments, attributes, context)
+        _measure_chunks(instruments, chunks, instruments.labels(CLIENT, attributes), origin)
+    _measure_tokens(instruments, attributes, origin)
     if names.OA_COST in attributes:
-        instruments.record(names.METRIC_OA_COST, attributes[names.OA_COST], instruments.labels(INFERENCE, attributes), context)
+        instruments.record(names.METRIC_OA_COST, attributes[names.OA_COST], instruments.labels(INFERENCE, attributes), origin)
     if instruments.old_names:
-        _measure_in_old_names(instruments, attributes, seconds, context)
+        _measure_in_old_names(instruments, attributes, seconds, origin)
 
 
-def _measure_chunks(instruments: Instruments, chunks: list[float], labels: Labels, context: Context) -> None:
-    instruments.record(names.METRIC_CLIENT_INFERENCE_TIME_TO_FIRST_CHUNK, chunks[0], labels, context)
+def _measure_chunks(instruments: Instruments, chunks: list[float], labels: Labels, origin: Origin) -> None:
+    instruments.record(names.METRIC_CLIENT_INFERENCE_TIME_TO_FIRST_CHUNK, chunks[0], labels, origin)
     for gap in chunks[1:]:
-        instruments.record(names.METRIC_CLIENT_INFERENCE_TIME_PER_OUTPUT_CHUNK, gap, labels, context)
+        instruments.record(names.METRIC_CLIENT_INFERENCE_TIME_PER_OUTPUT_CHUNK, gap, labels, origin)
 
 
-def _measure_tokens(instruments: Instruments, attributes: Mapping[str, Any], context: Context) -> None:
+def _measure_tokens(instruments: Instruments, attributes: Mapping[str, Any], origin: Origin) -> None:
     for metric, total, parts in USAGE_COUNTERS:
         if total in attributes:
             for modality, tokens in _by_modality(attributes, attributes[total], parts):
-                instruments.record(metric, tokens, instruments.labels(INFERENCE, attributes, ((names.TOKEN_MODALITY, modality),)), context)
+                instruments.record(metric, tokens, instruments.labels(INFERENCE, attributes, ((names.TOKEN_MODALITY, modality),)), origin)
     for metric, total in CALL_SIZES:
         if total in attributes:
-            instruments.record(metric, attributes[total], instruments.labels(CLIENT, attributes), context)
+            instruments.record(metric, attributes[total], instruments.labels(CLIENT, attributes), origin)
 
 
 def _by_modality(attributes: Mapping[str, Any], total: int, parts: tuple[tuple[str, str], ...]) -> list[tuple[str, int]]:
@@ -180,51 +179,51 @@ def _by_modality(attributes: Mapping[str, Any], total: int, parts: tuple[tuple[s
     return [(modality, tokens) for modality, tokens in (*known, ("unknown", rest)) if tokens > 0]
 
 
-def _measure_in_old_names(instruments: Instruments, attributes: Mapping[str, Any], seconds: float, context: Context) -> None:
-    instruments.record(names.METRIC_CLIENT_OPERATION_DURATION, seconds, instruments.labels(CLIENT_ENDED, attributes), context)
+def _measure_in_old_names(instruments: Instruments, attributes: Mapping[str, Any], seconds: float, origin: Origin) -> None:
+    instruments.record(names.METRIC_CLIENT_OPERATION_DURATION, seconds, instruments.labels(CLIENT_ENDED, attributes), origin)
     for kind, total in (("input", names.USAGE_INPUT_TOKENS), ("output", names.USAGE_OUTPUT_TOKENS)):
         if total in attributes:
-            instruments.record(names.METRIC_CLIENT_TOKEN_USAGE, attributes[total], instruments.labels(CLIENT, attributes, ((names.TOKEN_TYPE, kind),)), context)
+            instruments.record(names.METRIC_CLIENT_TOKEN_USAGE, attributes[total], instruments.labels(CLIENT, attributes, ((names.TOKEN_TYPE, kind),)), origin)
 
 
 def measure_client(instruments: Instruments, operation: Operation, seconds: float) -> None:
     """Duration of embeddings, retrieval, memory and the other client operations; what a memory search found."""
     attributes = operation.labelled()
-    instruments.record(names.METRIC_CLIENT_OPERATION_DURATION, seconds, instruments.labels(CLIENT_ENDED, attributes), operation.context)
+    instruments.record(names.METRIC_CLIENT_OPERATION_DURATION, seconds, instruments.labels(CLIENT_ENDED, attributes), Origin(operation.context))
     if attributes.get(names.OPERATION_NAME) == "search_memory" and names.MEMORY_RECORD_COUNT in attributes:
         found = "hit" if attributes[names.MEMORY_RECORD_COUNT] else "miss"
         store = attributes.get(names.MEMORY_STORE_ID)
         labels = instruments.labels((names.OA_MEMORY_STORE,), {names.OA_MEMORY_STORE: store} if store else {}, ((names.OA_RESULT, found),))
-        instruments.record(names.METRIC_OA_MEMORY_SEARCHES, 1, labels, operation.context)
+        instruments.record(names.METRIC_OA_MEMORY_SEARCHES, 1, labels, Origin(operation.context))
 
 
 def measure_run(instruments: Instruments, operation: Operation, seconds: float) -> None:
     """An agent's run: duration, its own model and tool calls, its outcome."""
-    attributes, context = operation.fields, operation.context
+    attributes, origin = operation.fields, Origin(operation.context)
     agent = instruments.labels(AGENT, attributes)
-    instruments.record(names.METRIC_INVOKE_AGENT_DURATION, seconds, instruments.labels(RUN, attributes), context)
-    instruments.record(names.METRIC_INVOKE_AGENT_INFERENCE_CALLS, len(operation.inferences), agent, context)
-    instruments.record(names.METRIC_INVOKE_AGENT_TOOL_CALLS, len(operation.tools), agent, context)
-    instruments.record(names.METRIC_OA_RUNS, 1, instruments.labels(AGENT, attributes, ((names.OA_OUTCOME, operation.outcome),)), context)
-    instruments.record(names.METRIC_OA_AGENTS_ACTIVE, -1, agent, context)
+    instruments.record(names.METRIC_INVOKE_AGENT_DURATION, seconds, instruments.labels(RUN, attributes), origin)
+    instruments.record(names.METRIC_INVOKE_AGENT_INFERENCE_CALLS, len(operation.inferences), agent, origin)
+    instruments.record(names.METRIC_INVOKE_AGENT_TOOL_CALLS, len(operation.tools), agent, origin)
+    instruments.record(names.METRIC_OA_RUNS, 1, instruments.labels(AGENT, attributes, ((names.OA_OUTCOME, operation.outcome),)), origin)
+    instruments.record(names.METRIC_OA_AGENTS_ACTIVE, -1, agent, origin)
 
 
 def measure_start_of_run(instruments: Instruments, operation: Operation) -> None:
     """One more agent is running."""
-    instruments.record(names.METRIC_OA_AGENTS_ACTIVE, 1, instruments.labels(AGENT, operation.fields), operation.context)
+    instruments.record(names.METRIC_OA_AGENTS_ACTIVE, 1, instruments.labels(AGENT, operation.fields), Origin(operation.context))
 
 
 def measure_tool(instruments: Instruments, operation: Operation, seconds: float) -> None:
     """Duration of a tool call, and the loop that this call made plain, if it did."""
-    attributes, context = operation.labelled(), operation.context
-    instruments.record(names.METRIC_EXECUTE_TOOL_DURATION, seconds, instruments.labels(TOOL, attributes), context)
+    attributes, origin = operation.labelled(), Origin(operation.context)
+    instruments.record(names.METRIC_EXECUTE_TOOL_DURATION, seconds, instruments.labels(TOOL, attributes), origin)
     if operation.loops:
-        instruments.record(names.METRIC_OA_LOOPS, 1, instruments.labels(AGENT, attributes), context)
+        instruments.record(names.METRIC_OA_LOOPS, 1, instruments.labels(AGENT, attributes), origin)
 
 
 def _measure_duration(metric: str, keys: tuple[str, ...]) -> Measure:
     def measure(instruments: Instruments, operation: Operation, seconds: float) -> None:
-        instruments.record(metric, seconds, instruments.labels(keys, operation.labelled()), operation.context)
+        instruments.record(metric, seconds, instruments.labels(keys, operation.labelled()), Origin(operation.context))
 
     return measure
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from time import time_ns
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,6 +18,7 @@ from otel_agents.telemetry.context import SPAN
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
+    from opentelemetry.trace import SpanContext
 
     from otel_agents.telemetry.metrics import Instrument
 
@@ -40,8 +41,8 @@ class Labels(dict[str, Any]):
 class Series(Protocol):
     """Where the values of one metric with one set of labels go."""
 
-    def take(self, value: float, context: Context | None) -> None:
-        """One more value; the context is that of the operation it was measured in."""
+    def take(self, value: float, origin: Origin | None) -> None:
+        """One more value."""
 
 
 class Backend(Protocol):
@@ -54,7 +55,19 @@ class Backend(Protocol):
         """A gauge that is asked for its value at each collection."""
 
 
-@dataclass(slots=True)
+class Origin:
+    """Where and when values were measured: one for all that an operation measures at its end."""
+
+    __slots__ = ("context", "sampled", "time")
+
+    def __init__(self, context: Context) -> None:
+        span: Any = context.get(SPAN)
+        ids: SpanContext | None = span.get_span_context() if span is not None else None
+        self.context, self.time = context, time_ns()
+        self.sampled = ids if ids is not None and ids.trace_flags & TraceFlags.SAMPLED else None
+
+
+@dataclass(frozen=True, slots=True)
 class Exemplar:
     """One measurement and the span it was made in."""
 
@@ -65,19 +78,14 @@ class Exemplar:
     filtered_attributes: None = None  # every label is on the point
 
 
-def exemplar(value: float, context: Context | None) -> Exemplar | None:
-    """The measurement as an exemplar, where its span is sampled."""
-    span: Any = context.get(SPAN) if context is not None else None
-    if span is None:
-        return None
-    ids = span.get_span_context()
-    return Exemplar(value, time_ns(), ids.trace_id, ids.span_id) if ids.trace_flags & TraceFlags.SAMPLED else None
+def exemplars(kept: Iterable[tuple[float, Origin]]) -> list[Exemplar]:
+    return [Exemplar(value, origin.time, origin.sampled.trace_id, origin.sampled.span_id) for value, origin in kept if origin.sampled is not None]
 
 
 class Total:
     """A sum of integers or floats."""
 
-    __slots__ = ("_exemplar", "_lock", "_value", "labels")
+    __slots__ = ("_last", "_lock", "_value", "labels")
 
     def __init__(self, labels: Mapping[str, Any], row: Instrument, lock: threading.RLock) -> None:
         self.labels, self._lock = labels, lock
@@ -85,18 +93,18 @@ class Total:
 
     def _begin(self) -> None:
         self._value: float = 0  # not 0.0: tokens are whole and stay whole
-        self._exemplar: Exemplar | None = None
+        self._last: tuple[tuple[float, Origin], ...] = ()
 
-    def take(self, value: float, context: Context | None) -> None:
-        told = exemplar(value, context)
+    def take(self, value: float, origin: Origin | None) -> None:
         with self._lock:
             self._value += value
-            self._exemplar = told or self._exemplar
+            if origin is not None and origin.sampled is not None:
+                self._last = ((value, origin),)
 
     def point(self, *, afresh: bool) -> dict[str, Any]:
         """What the point says; afresh: count from zero from now on."""
-        point = {"value": self._value, "exemplars": [self._exemplar] if self._exemplar else []}
-        self._exemplar = None
+        point = {"value": self._value, "exemplars": exemplars(self._last)}
+        self._last = ()
         if afresh:
             self._begin()
         return point
@@ -105,7 +113,7 @@ class Total:
 class Distribution:
     """A histogram with explicit buckets, each up to and with its bound."""
 
-    __slots__ = ("_bounds", "_count", "_counts", "_exemplars", "_lock", "_max", "_min", "_sum", "labels")
+    __slots__ = ("_bounds", "_count", "_counts", "_last", "_lock", "_max", "_min", "_sum", "labels")
 
     def __init__(self, labels: Mapping[str, Any], row: Instrument, lock: threading.RLock) -> None:
         self.labels, self._bounds, self._lock = labels, row.buckets, lock
@@ -114,10 +122,10 @@ class Distribution:
     def _begin(self) -> None:
         self._counts = [0] * (len(self._bounds) + 1)
         self._count, self._sum, self._min, self._max = 0, 0.0, float("inf"), float("-inf")
-        self._exemplars: dict[int, Exemplar] = {}
+        self._last: dict[int, tuple[float, Origin]] = {}
 
-    def take(self, value: float, context: Context | None) -> None:
-        told, bucket = exemplar(value, context), bisect_left(self._bounds, value)
+    def take(self, value: float, origin: Origin | None) -> None:
+        bucket = bisect_left(self._bounds, value)
         with self._lock:
             self._counts[bucket] += 1
             self._count += 1
@@ -126,8 +134,8 @@ class Distribution:
                 self._min = value
             if value > self._max:
                 self._max = value
-            if told is not None:
-                self._exemplars[bucket] = told
+            if origin is not None and origin.sampled is not None:
+                self._last[bucket] = (value, origin)
 
     def point(self, *, afresh: bool) -> dict[str, Any]:
         """What the point says; afresh: count from zero from now on."""
@@ -138,9 +146,9 @@ class Distribution:
             "max": self._max,
             "bucket_counts": self._counts.copy(),
             "explicit_bounds": self._bounds,
-            "exemplars": [self._exemplars[bucket] for bucket in sorted(self._exemplars)],
+            "exemplars": exemplars(self._last[bucket] for bucket in sorted(self._last)),
         }
-        self._exemplars.clear()
+        self._last = {}
         if afresh:
             self._begin()
         return point
@@ -154,7 +162,7 @@ class Asked:
     def __init__(self, ask: Callable[[], float]) -> None:
         self.labels, self._ask = Labels({}), ask
 
-    def take(self, value: float, context: Context | None) -> None:
+    def take(self, value: float, origin: Origin | None) -> None:
         """Nobody tells a gauge."""
 
     def point(self, *, afresh: bool) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, SpanContext
 
 from otel_agents.telemetry.context import SPAN, Context
-from otel_agents.telemetry.series import Labels, Series
+from otel_agents.telemetry.series import Labels, Origin, Series
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
@@ -27,7 +27,7 @@ NOWHERE = Context({SPAN: INVALID_SPAN})  # an empty one would mean the current o
 class Sum:
     """What was added to a counter since the last collection; the last addition apart."""
 
-    __slots__ = ("_add", "_before", "_labels", "_last", "_lock", "_span", "_told")
+    __slots__ = ("_add", "_before", "_labels", "_last", "_lock", "_sampled", "_told")
 
     def __init__(self, add: Add, labels: Labels, lock: threading.RLock) -> None:
         self._add, self._labels, self._lock = add, labels, lock
@@ -36,24 +36,23 @@ class Sum:
     def _begin(self) -> None:
         self._before: float = 0  # not 0.0: tokens are whole and stay whole
         self._last: float = 0
-        self._span: SpanContext | None = None
+        self._sampled: SpanContext | None = None
         self._told = False
 
-    def take(self, value: float, context: Context | None) -> None:
-        span: Any = context.get(SPAN) if context is not None else None
+    def take(self, value: float, origin: Origin | None) -> None:
         with self._lock:
             self._before, self._last = self._before + self._last, value
-            self._span, self._told = span.get_span_context() if span is not None else None, True
+            self._sampled, self._told = origin.sampled if origin is not None else None, True
 
     def give(self) -> None:
         """Hand it over, if there is any."""
         with self._lock:
-            before, last, span, told = self._before, self._last, self._span, self._told
+            before, last, sampled, told = self._before, self._last, self._sampled, self._told
             self._begin()
         if before:
             self._add(before, self._labels, NOWHERE)
         if told:
-            self._add(last, self._labels, NOWHERE if span is None else Context({SPAN: NonRecordingSpan(span)}))
+            self._add(last, self._labels, NOWHERE if sampled is None else Context({SPAN: NonRecordingSpan(sampled)}))
 
 
 class Value:
@@ -64,8 +63,8 @@ class Value:
     def __init__(self, record: Add, labels: Labels) -> None:
         self._record, self._labels = record, labels
 
-    def take(self, value: float, context: Context | None) -> None:
-        self._record(value, self._labels, context)
+    def take(self, value: float, origin: Origin | None) -> None:
+        self._record(value, self._labels, origin.context if origin is not None else None)
 
 
 class Handed:

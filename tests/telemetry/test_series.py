@@ -19,7 +19,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from otel_agents.journal.encode import Lines
 from otel_agents.telemetry.context import SPAN, Context
 from otel_agents.telemetry.metrics import Instruments
-from otel_agents.telemetry.series import MOST, Aggregation
+from otel_agents.telemetry.series import MOST, Aggregation, Origin
 from otel_agents.telemetry.sums import Handed
 
 COST, ACTIVE, DURATION, LAG = "otel_agents.cost", "otel_agents.agents.active", "gen_ai.execute_tool.duration", "otel_agents.shipper.lag"
@@ -70,11 +70,11 @@ def metrics(lines: list[bytes]) -> dict[str, Json]:
     return found
 
 
-def context(span: int) -> Context | None:
+def origin(span: int) -> Origin | None:
     """0: none; odd: sampled; even: not."""
     if span == 0:
         return None
-    return Context({SPAN: NonRecordingSpan(SpanContext(7, span, is_remote=False, trace_flags=TraceFlags(span % 2)))})
+    return Origin(Context({SPAN: NonRecordingSpan(SpanContext(7, span, is_remote=False, trace_flags=TraceFlags(span % 2)))}))
 
 
 durations = st.sampled_from((0.0, 0.005, 0.01, 0.0100001, 1.0, 81.92, 100.0))
@@ -92,14 +92,14 @@ def test_the_points_are_the_sdks(rounds: list[Any], delta: bool) -> None:
     for measured in rounds:
         for (name, value), agent, span in measured:
             for side in (ours, theirs):
-                side.instruments.record(name, value, side.instruments.labels(AGENT, {"gen_ai.agent.name": agent}), context(span))
+                side.instruments.record(name, value, side.instruments.labels(AGENT, {"gen_ai.agent.name": agent}), origin(span))
         assert metrics(ours.lines()) == metrics(theirs.lines())
 
 
 def test_a_sum_shows_its_last_sampled_addition_once() -> None:
     ours = Ours()
     for value, span in ((1, 1), (2, 3), (4, 2), (8, 0)):
-        ours.instruments.record(COST, value, ours.instruments.labels(AGENT, {}), context(span))
+        ours.instruments.record(COST, value, ours.instruments.labels(AGENT, {}), origin(span))
     exemplars = [[point.exemplars for point in metric.data_points] for _ in range(2) for metric in ours.aggregation.collect() if metric.name == COST]
     assert [[[(one.value, one.span_id, one.trace_id) for one in of] for of in points] for points in exemplars] == [[[(2, 3, 7)]], [[]]]
 
@@ -126,7 +126,7 @@ def test_threads_lose_nothing_and_a_collection_meanwhile_takes_nothing_away() ->
     def add(_: int) -> None:
         for _each in range(500):
             for name in (COST, DURATION):
-                ours.instruments.record(name, 1, ours.instruments.labels(AGENT, {"gen_ai.agent.name": "a"}), context(1))
+                ours.instruments.record(name, 1, ours.instruments.labels(AGENT, {"gen_ai.agent.name": "a"}), origin(1))
 
     def collect() -> None:
         while not done.is_set():

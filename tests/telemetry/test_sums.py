@@ -12,7 +12,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from otel_agents.telemetry.context import SPAN, Context
 from otel_agents.telemetry.metrics import SETS, Instruments
-from otel_agents.telemetry.series import Labels
+from otel_agents.telemetry.series import Labels, Origin
 from otel_agents.telemetry.sums import Handed
 
 COST, ACTIVE, AGENT = "otel_agents.cost", "otel_agents.agents.active", ("gen_ai.agent.name",)
@@ -24,8 +24,8 @@ class Rig:
         self.instruments = Instruments(Handed(MeterProvider(self.readers, views=views).get_meter("test")))
         self.instruments.observe("otel_agents.shipper.lag", lambda: 0.0)
 
-    def add(self, value: float, agent: str = "a", context: Context | None = None, metric: str = COST) -> None:
-        self.instruments.record(metric, value, self.instruments.labels(AGENT, {"gen_ai.agent.name": agent}), context)
+    def add(self, value: float, agent: str = "a", origin: Origin | None = None, metric: str = COST) -> None:
+        self.instruments.record(metric, value, self.instruments.labels(AGENT, {"gen_ai.agent.name": agent}), origin)
 
     def points(self, metric: str = COST, reader: int = 0) -> list[Any]:
         data = self.readers[reader].get_metrics_data()
@@ -34,8 +34,8 @@ class Rig:
         return [point for one in metrics if one.name == metric for point in one.data.data_points]
 
 
-def sampled(span: int) -> Context:
-    return Context({SPAN: NonRecordingSpan(SpanContext(7, span, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED)))})
+def sampled(span: int) -> Origin:
+    return Origin(Context({SPAN: NonRecordingSpan(SpanContext(7, span, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED)))}))
 
 
 def test_every_collection_has_all_that_was_added_before_it() -> None:
@@ -59,8 +59,8 @@ def test_what_goes_up_and_down_comes_back_to_zero() -> None:
 
 def test_the_exemplar_is_the_last_addition_with_its_own_value_and_span() -> None:
     rig = Rig()
-    rig.add(1, context=sampled(1))
-    rig.add(2, context=sampled(2))
+    rig.add(1, origin=sampled(1))
+    rig.add(2, origin=sampled(2))
     [point] = rig.points()
     [exemplar] = point.exemplars
     assert (point.value, exemplar.value, exemplar.span_id, exemplar.trace_id) == (3, 2, 2, 7)
