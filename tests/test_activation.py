@@ -76,6 +76,11 @@ def test_the_installed_package_is_the_wheels(python: Path, start) -> None:
     assert done.out.startswith(str(python.parent.parent))
 
 
+def test_the_version_that_items_name_is_the_wheels(start) -> None:
+    done = start("-c", "from importlib.metadata import version as v; from otel_agents.program import version; print(v('otel-agents') == version() != '')")
+    assert done.out == "True\n"
+
+
 STARTS = [("program.py",), ("-m", "program"), ("-I", "program.py"), ("-m", "package"), (".",), ("-X", "dev", "-W", "error", "program.py")]
 
 
