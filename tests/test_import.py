@@ -54,6 +54,24 @@ def test_starting_with_the_variable_imports_nothing_heavy() -> None:
     assert heavy(loaded("from otel_agents.bootstrap import _begin; _begin()")) <= {"orjson", "orjson.orjson"}
 
 
+RECORDS = """
+import os
+os.environ.clear()
+os.environ.update(OTEL_AGENTS_JOURNAL_DIR={folder!r}, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
+import otel_agents as oa
+oa.start()
+with oa.step("one"):
+    pass
+oa.shutdown()
+"""
+SELDOM = {"importlib.metadata", "tempfile", "urllib.request", "gzip", "yaml", "pydantic", "google.protobuf", "grpc", "requests"}
+
+
+def test_recording_and_sending_import_nothing_that_is_seldom_needed(tmp_path: Path) -> None:
+    """Each of these costs a process milliseconds of its start or its end."""
+    assert loaded(RECORDS.format(folder=str(tmp_path / "journal"))) & SELDOM == set()
+
+
 def test_every_public_name_is_there_and_no_other() -> None:
     assert sorted(otel_agents.__all__) == sorted(name for names in otel_agents.HOMES.values() for name in names)
     assert {name for name in otel_agents.__all__ if not callable(getattr(otel_agents, name))} == set()

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
 import http.client
 import os
 import socket
 import ssl
+import sys
 import time
+import zlib
 from base64 import b64encode
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import orjson
@@ -29,11 +30,11 @@ Verdict = Literal["accepted", "later", "refused", "unsupported", "too_large", "p
 CONTENT = {"http/json": "application/json", "http/protobuf": "application/x-protobuf"}
 VERDICTS: dict[int, Verdict] = {400: "poison", 404: "unsupported", 408: "later", 413: "too_large", 415: "unsupported", 422: "poison", 429: "later"}
 ANSWER_BYTES = 2**16
+GZIP = 31  # zlib's word for gzip's format; the module of that name reads files, too
 LONGEST_WAIT = 300.0  # seconds that a Retry-After may ask for
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What came of a request: accepted, later (nothing is wrong with it), refused (the endpoint takes none of us), or what is wrong with the request."""
 
     verdict: Verdict
@@ -67,7 +68,7 @@ class Http:
         """Send one request; every way in which it can end is an Answer. timeout: seconds for all of it."""
         deadline = time.monotonic() + timeout
         if self._endpoint.compression == "gzip":
-            body = gzip.compress(body, 1, mtime=0)
+            body = zlib.compress(body, 1, wbits=GZIP)
         reused = self._connection is not None
         try:
             return self._exchange(body, deadline)
@@ -257,12 +258,19 @@ def read(response: http.client.HTTPResponse, sock: socket.socket, deadline: floa
 
 def proxy_of(url: SplitResult) -> SplitResult | None:
     """The proxy that the environment names for the URL."""
+    if not may_name_proxies(os.environ):
+        return None
     from urllib.request import getproxies, proxy_bypass
 
     given = getproxies().get(url.scheme)
     if not given or proxy_bypass(url.hostname or ""):
         return None
     return urlsplit(given if "://" in given else f"http://{given}")
+
+
+def may_name_proxies(environ: Mapping[str, str]) -> bool:
+    """Whether it is worth importing urllib.request to ask: two systems have settings of their own, elsewhere variables alone count."""
+    return sys.platform in ("darwin", "win32") or any(name.lower().endswith("_proxy") for name in environ)
 
 
 def address_of(url: SplitResult) -> tuple[str, int]:
