@@ -14,9 +14,9 @@ OFF = frozenset({"false", "0", "no", "off", ""})
 LEVELS = {"notset": 0, "trace": 5, "debug": 10, "info": 20, "warn": 30, "warning": 30, "error": 40, "critical": 50, "fatal": 50}
 BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12, "kib": 2**10, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-QUANTITY = re.compile(r"\s*(\d*\.?\d+(?:e[+-]?\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
-HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-VISIBLE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+QUANTITY = r"\s*(\d*\.?\d+(?:e[+-]?\d+)?)\s*([a-z]*)\s*"  # compiled when first used: most programs set nothing of the kind
+HEADER = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+VISIBLE = r"[\t\x20-\x7e\x80-\xff]*"
 
 
 def switch(value: Any) -> bool:
@@ -47,7 +47,7 @@ def count(value: Any) -> int:
 
 
 def quantity(value: Any, units: Mapping[str, float], wrong: str) -> float:
-    found = QUANTITY.fullmatch(str(value)) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+    found = re.fullmatch(QUANTITY, str(value), re.IGNORECASE) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
     if found is None or found[2].lower() not in units:
         raise ValueError(wrong)
     amount = float(found[1]) * units[found[2].lower()]
@@ -113,7 +113,7 @@ def headers(value: Any) -> Mapping[str, str]:
     pairs = value.items() if isinstance(value, Mapping) else [pair(part) for part in str(value).split(",") if part.strip()]
     found = {str(name).strip().lower(): str(content).strip() for name, content in pairs}
     for name, content in found.items():
-        if not HEADER.fullmatch(name) or not VISIBLE.fullmatch(content):
+        if not re.fullmatch(HEADER, name) or not re.fullmatch(VISIBLE, content):
             raise ValueError("has a header that can't be sent: write name=value,name=value, with other characters percent-encoded")
     return found
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 from opentelemetry.util._once import Once
 
@@ -14,8 +13,7 @@ from otel_agents.telemetry.guard import guard
 Found = Callable[[str, Any], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(NamedTuple):
     """Where the API keeps one global provider: the module, its setter behind the public one, and the two names the setter fills."""
 
     module: str
