@@ -141,4 +141,4 @@ ALERTMANAGER = Server(
     ),
     ports=("alertmanager",),
 )
-SERVERS = (TEMPO, LOKI, PROMETHEUS, ALERTMANAGER, OTELCOL)  # in the order of starting; they stop in the opposite one
+SERVERS = (ALERTMANAGER, TEMPO, LOKI, PROMETHEUS, OTELCOL)  # in the order of starting; they stop in the opposite one, that of what passes through them

@@ -1,0 +1,204 @@
+"""Every target of every panel, variable and annotation is asked of the real stores while example programs run: no error, not empty, and what was sent."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asking import Asked, Reader, boards
+from bustle import ENVIRONMENT, SERVICES, SHOPS, bustle, service
+from patience import until_it_holds
+from sent import samples
+
+from otel_agents.boards.alerts import ALERTS
+from otel_agents.boards.promql import placed
+from otel_agents.stack.native import Native
+
+ARTIFACTS = "OTEL_AGENTS_TEST_ARTIFACTS"  # a folder for the table and for what previews are drawn from
+RESTING = {  # where nothing is well, and can't be made otherwise at will
+    ("oa-pipeline", "Queue fill"),  # a queue that is empty at every scrape
+    ("oa-pipeline", "Shipper lag by service"),  # everything was sent when it was looked at
+    ("oa-pipeline", "Longest shipper lag"),
+}
+CHOSEN = dict.fromkeys(("agent", "provider", "model", "tool", "conversation"), ".*")
+SEARCHED = "offer"
+
+
+@pytest.fixture(scope="session")
+def journals(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("bustle")
+
+
+@pytest.fixture(scope="session")
+def reader(stack: Native, journals: Path) -> Iterator[Reader]:
+    """Somebody who looks at the boards when the programs' last metrics have arrived and an alert has fired."""
+    with bustle(stack, journals) as began:
+        stores = stack.stores()
+        services = "|".join(map(service, SERVICES))
+        of_shop = f'sum(increase(otel_agents_runs_total{{service_name="{service("shop")}"}}[10m]))'
+        until_it_holds(lambda: stores.value(of_shop) == 9 * SHOPS)
+        until_it_holds(lambda: bool(stores.value('count(ALERTS{alertname="AgentLoops",alertstate="firing"})')), seconds=150)
+        [newest, *_] = stores.search(f'{{ resource.service.name = "{service("shop")}" && name = "chat gpt-4o-mini" }}', began, time.time() + 1)
+        yield Reader(stores, {**CHOSEN, "env": ENVIRONMENT, "service": services, "trace": newest["traceID"], "search": SEARCHED}, began)
+
+
+@pytest.fixture(scope="session")
+def asked(reader: Reader) -> list[Asked]:
+    return list(reader.targets())
+
+
+def test_every_target_answers(asked: list[Asked], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = "\n".join(f"| {one.board} | {one.panel} | {one.ref} | {one.store} | {one.result} |" for one in asked)
+    folder = Path(os.environ.get(ARTIFACTS) or tmp_path)
+    (folder / "panels.md").write_text(f"| board | panel | target | store | result |\n|---|---|---|---|---|\n{table}\n")
+    (folder / "panels.json").write_text(json.dumps([asdict(one) for one in asked]))
+    with capsys.disabled():
+        print(f"\n{table}\n")
+    bad = [one for one in asked if one.error or not one.figures or (one.result == "ZERO" and (one.board, one.panel) not in RESTING)]
+    assert bad == []
+    assert len(asked) == sum(len(panel.get("targets", [])) for board in boards() for panel in board["panels"])
+
+
+def test_every_variable_offers_what_ran(reader: Reader) -> None:
+    offered: dict[str, set[str]] = {}
+    for board in boards():
+        for variable in board["templating"]["list"]:
+            if variable["type"] == "query":
+                offered.setdefault(variable["name"], set()).update(reader.offered(variable))
+    assert offered["service"] == set(map(service, SERVICES)) - {service("chatter")}  # it has no agent and asks no model
+    assert ENVIRONMENT in offered["env"]
+    assert offered["agent"] == {"seller", "auditor", "looper", "waiter", "agent-0", "_other", "travel_assistant"}
+    assert offered["provider"] == {"openai", "house"}
+    assert offered["model"] == {"gpt-4o-mini", "house-7b"}
+    assert offered["tool"] == {"price", "stock", "poll", "weather", "trains"}
+
+
+def test_every_annotation_marks_what_fired(reader: Reader) -> None:
+    for board in boards():
+        [annotation] = board["annotations"]["list"]
+        marked = reader.noted(annotation)
+        assert "AgentLoops" in {one["metric"]["alertname"] for one in marked}
+        assert {one["metric"]["severity"] for one in marked} <= {"page", "ticket"}
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.key)
+def test_every_alert_measures_something(reader: Reader, alert: Any) -> None:
+    """Its expression is taken, and what it compares with its threshold is there; silence and a week's spending need a day and hours of history."""
+    reader.stores.query(alert.expression({}))
+    if alert.key == "agent_silent":
+        assert reader.stores.query(placed(alert.value).replace(" offset 1h", ""))
+    else:
+        until_it_holds(lambda: bool(reader.stores.query(placed(alert.value))), seconds=90)
+
+
+# ------------------------------------------------------------------------------------------------ what was sent
+
+AGENT, TOOL, MODEL, PROVIDER, ERROR = "gen_ai_agent_name", "gen_ai_tool_name", "gen_ai_request_model", "gen_ai_provider_name", "error_type"
+OUTCOME, STORE, CONVERSATION = "otel_agents_outcome", "otel_agents_memory_store", "gen_ai_conversation_id"
+SALE_USD = (600 * 0.15 + 400 * 0.075 + 100 * 0.6) / 1e6  # by the price of gpt-4o-mini for fresh, cached and output tokens
+NONE = dict.fromkeys(("looper", "waiter", "agent-0", "_other", "travel_assistant"), 0.0)
+SENT: Mapping[tuple[str, str, str], tuple[tuple[str, ...], Mapping[str, float]]] = {
+    ("fleet", "Agents", "A"): (
+        (AGENT,),
+        {"seller": 6 * SHOPS, "auditor": 3 * SHOPS, "looper": 1, "waiter": 1, "agent-0": 1, "_other": 2, "travel_assistant": 2},
+    ),
+    ("fleet", "Agents", "B"): ((AGENT,), {"seller": 1 / 3, "auditor": 1 / 3, **NONE}),
+    ("fleet", "Why runs fail", "A"): ((AGENT, ERROR), {"seller LookupError": 2 * SHOPS, "auditor TimeoutError": SHOPS}),
+    ("fleet", "Running now", "A"): ((), {"": 1}),
+    ("fleet", "Began and did not end", "A"): ((AGENT,), {"waiter": 1}),
+    ("agent", "Outcomes", "A"): ((OUTCOME,), {"ok": 6 * SHOPS + 7, "error": 3 * SHOPS}),
+    ("agent", "Loops", "A"): ((), {"": 1}),
+    ("models", "Models", "A"): ((PROVIDER, MODEL), {"openai gpt-4o-mini": 4 * SHOPS + 12 + 5, "house house-7b": 3 * SHOPS}),
+    ("models", "Models", "B"): ((PROVIDER, MODEL), {"openai gpt-4o-mini": 0, "house house-7b": 1 / 3}),
+    ("models", "Asked for, answered by", "A"): (
+        (MODEL, "gen_ai_response_model"),
+        {"gpt-4o-mini gpt-4o-mini-2024-07-18": 4 * SHOPS, "gpt-4o-mini ": 12, "gpt-4o-mini gpt-4o-mini": 5, "house-7b ": 2 * SHOPS},
+    ),
+    ("models", "Finish reasons", "A"): (
+        ("gen_ai_response_finish_reasons",),
+        {'["stop"]': 4 * SHOPS + 2, '["length"]': 2 * SHOPS, '["error"]': SHOPS, '["tool_call"]': 3, "": 12},
+    ),
+    ("cost", "Without a price", "A"): ((MODEL,), {"house-7b": 2 * SHOPS}),
+    ("tools", "Tools", "A"): ((TOOL,), {"price": 4 * SHOPS, "stock": 6 * SHOPS, "poll": 12, "weather": 2, "trains": 1}),
+    ("tools", "Tools", "B"): ((TOOL,), {"price": 0, "stock": 1 / 3, "poll": 0, "weather": 1 / 2, "trains": 0}),
+    ("tools", "Why calls fail", "A"): ((TOOL, ERROR), {"stock LookupError": 2 * SHOPS, "weather TimeoutError": 1}),
+    ("tools", "Over 10 calls in a trace", "A"): ((TOOL,), {"poll": 12}),
+    ("memory", "Searches", "A"): ((), {"": 6 * SHOPS + 2}),
+    ("memory", "Found", "A"): ((), {"": (4 * SHOPS + 2) / (6 * SHOPS + 2)}),
+    ("pipeline", "Behind _other", "A"): ((), {"": 2 / (9 * SHOPS + 7)}),
+    ("pipeline", "Refused by Loki", "A"): ((), {"": 1}),
+    ("pipeline", "Not sent by the Collector", "A"): ((), {"": 1}),
+}
+ADDED_UP = {  # panel → the series whose sum, over all journals, it shows
+    ("fleet", "Runs", "A"): "otel_agents_runs_total",
+    ("fleet", "Cost", "A"): "otel_agents_cost_USD_total",
+    ("cost", "Input tokens", "A"): "gen_ai_client_inference_usage_input_tokens_total",
+    ("cost", "Output tokens", "A"): "gen_ai_client_inference_usage_output_tokens_total",
+    ("models", "Calls", "A"): "gen_ai_client_inference_duration_seconds_count",
+    ("tools", "Calls", "A"): "gen_ai_execute_tool_duration_seconds_count",
+    ("fleet", "Telemetry lost", "A"): "otel_agents_telemetry_dropped_total",
+}
+
+
+@pytest.mark.parametrize("place", SENT, ids=" · ".join)
+def test_figures_are_what_was_sent(asked: list[Asked], place: tuple[str, str, str]) -> None:
+    labels, expected = SENT[place]
+    assert figures(asked, *place, *labels) == pytest.approx(dict(expected), rel=0.02)
+
+
+@pytest.mark.parametrize("place", ADDED_UP, ids=" · ".join)
+def test_sums_are_those_of_the_journals(asked: list[Asked], journals: Path, place: tuple[str, str, str]) -> None:
+    series = ADDED_UP[place]
+    written = sum(value for folder in journals.rglob("*") if folder.name in SERVICES or folder.name.startswith("shop-") for value in values(folder, series))
+    assert written > 0
+    assert figures(asked, *place) == pytest.approx({"": written}, rel=0.02)
+
+
+def test_conversations_cost_what_their_calls_cost(asked: list[Asked]) -> None:
+    found = figures(asked, "cost", "Dearest conversations", "A", CONVERSATION)
+    assert found.pop("journey-1") > 0
+    assert found == pytest.approx({"order-1": 2 * SHOPS * SALE_USD, "order-2": 2 * SHOPS * SALE_USD}, rel=1e-6)
+
+
+def test_what_was_said_stands_beside_its_trace(asked: list[Asked]) -> None:
+    said = rows(asked, "conversations", "Said")
+    assert all(row["line"].startswith("◂ ") and "▸ an offer for order-" in row["line"] for row in said)
+    assert {row["name"] for row in rows(asked, "conversations", "Trace")} >= {"invoke_agent seller", "chat gpt-4o-mini", "execute_tool price"}
+    assert {row["line"] for row in rows(asked, "conversations", "Log lines")} <= {"selling tea", "selling coffee"}
+    assert all(SEARCHED in row["line"] for row in rows(asked, "conversations", "Found"))
+
+
+def test_lists_of_spans_show_what_went_wrong(asked: list[Asked]) -> None:
+    assert {row["error.type"] for row in rows(asked, "fleet", "Failures")} == {"LookupError", "TimeoutError"}
+    assert {row["gen_ai.request.model"] for row in rows(asked, "models", "Failed calls")} == {"house-7b"}
+    assert {row["gen_ai.tool.name"] for row in rows(asked, "tools", "Failed calls")} == {"stock", "weather"}
+    assert {row["gen_ai.agent.name"] for row in rows(asked, "agent", "Long runs")} == {"waiter"}
+
+
+def test_quantiles_lead_to_traces(reader: Reader) -> None:
+    """Every target that asks for exemplars gets some, and the trace of one is there."""
+    for query in {target["expr"] for board in boards() for panel in board["panels"] for target in panel.get("targets", []) if target.get("exemplar")}:
+        found = reader.stores.exemplars(reader.filled(query, 600), reader.since, time.time())
+        assert found, query
+        assert reader.stores.trace(found[0]["exemplars"][0]["labels"]["trace_id"])
+
+
+def rows(asked: list[Asked], board: str, panel: str) -> list[Mapping[str, str]]:
+    [found] = [one for one in asked if (one.board, one.panel) == (f"oa-{board}", panel)]
+    return [row for row, _ in found.rows]
+
+
+def figures(asked: list[Asked], board: str, panel: str, ref: str, *labels: str) -> dict[str, float]:
+    """The figures of a target that gives one for each of its rows, by their labels."""
+    [found] = [one for one in asked if (one.board, one.panel, one.ref) == (f"oa-{board}", panel, ref)]
+    return {" ".join(row.get(label, "") for label in labels): points[-1][1] for row, points in found.rows}
+
+
+def values(journal: Path, series: str) -> list[float]:
+    return [value for _, value in samples(journal).get(series, [])]
