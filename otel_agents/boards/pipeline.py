@@ -44,6 +44,7 @@ STATES = row(
         Query(str(UP), "{{job}}"),
         "Whether Prometheus could reach each server of the stack.",
         alert="pipeline_down",
+        scope="",
         empty="Prometheus scrapes none of them",
     ),
 )

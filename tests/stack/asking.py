@@ -67,7 +67,7 @@ class Reader:
                     yield self.ask_target(board["uid"], panel["title"], target)
 
     def filled(self, query: str, window: float) -> str:
-        values = {**self.chosen, "__range": f"{window:.0f}s", "__rate_interval": INTERVAL}
+        values = {**self.chosen, "__range": f"{math.ceil(window)}s", "__rate_interval": INTERVAL}
         return VARIABLE.sub(lambda found: values[found[1]], query)
 
     def ask_target(self, board: str, panel: str, target: Json) -> Asked:

@@ -28,6 +28,8 @@ RESTING = {  # where nothing is well, and can't be made otherwise at will
 }
 CHOSEN = dict.fromkeys(("agent", "provider", "model", "tool", "conversation"), ".*")
 SEARCHED = "offer"
+LEAD_S = 10  # the window begins before the programs do: a series that began outside of it has no increase
+SHARE = 0.05  # what increase() may add to a program that reported more than once, which it extrapolates
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +47,7 @@ def reader(stack: Native, journals: Path) -> Iterator[Reader]:
         until_it_holds(lambda: stores.value(of_shop) == 9 * SHOPS)
         until_it_holds(lambda: bool(stores.value('count(ALERTS{alertname="AgentLoops",alertstate="firing"})')), seconds=150)
         [newest, *_] = stores.search(f'{{ resource.service.name = "{service("shop")}" && name = "chat gpt-4o-mini" }}', began, time.time() + 1)
-        yield Reader(stores, {**CHOSEN, "env": ENVIRONMENT, "service": services, "trace": newest["traceID"], "search": SEARCHED}, began)
+        yield Reader(stores, {**CHOSEN, "env": ENVIRONMENT, "service": services, "trace": newest["traceID"], "search": SEARCHED}, began - LEAD_S)
 
 
 @pytest.fixture(scope="session")
@@ -110,8 +112,7 @@ SENT: Mapping[tuple[str, str, str], tuple[tuple[str, ...], Mapping[str, float]]]
     ),
     ("fleet", "Agents", "B"): ((AGENT,), {"seller": 1 / 3, "auditor": 1 / 3, **NONE}),
     ("fleet", "Why runs fail", "A"): ((AGENT, ERROR), {"seller LookupError": 2 * SHOPS, "auditor TimeoutError": SHOPS}),
-    ("fleet", "Running now", "A"): ((), {"": 1}),
-    ("fleet", "Began and did not end", "A"): ((AGENT,), {"waiter": 1}),
+    ("fleet", "Running now", "A"): ((), {"": 2}),  # the one whose process was killed stays for Prometheus' five minutes
     ("agent", "Outcomes", "A"): ((OUTCOME,), {"ok": 6 * SHOPS + 7, "error": 3 * SHOPS}),
     ("agent", "Loops", "A"): ((), {"": 1}),
     ("models", "Models", "A"): ((PROVIDER, MODEL), {"openai gpt-4o-mini": 4 * SHOPS + 12 + 5, "house house-7b": 3 * SHOPS}),
@@ -149,7 +150,7 @@ ADDED_UP = {  # panel → the series whose sum, over all journals, it shows
 @pytest.mark.parametrize("place", SENT, ids=" · ".join)
 def test_figures_are_what_was_sent(asked: list[Asked], place: tuple[str, str, str]) -> None:
     labels, expected = SENT[place]
-    assert figures(asked, *place, *labels) == pytest.approx(dict(expected), rel=0.02)
+    assert figures(asked, *place, *labels) == pytest.approx(dict(expected), rel=SHARE)
 
 
 @pytest.mark.parametrize("place", ADDED_UP, ids=" · ".join)
@@ -157,7 +158,7 @@ def test_sums_are_those_of_the_journals(asked: list[Asked], journals: Path, plac
     series = ADDED_UP[place]
     written = sum(value for folder in journals.rglob("*") if folder.name in SERVICES or folder.name.startswith("shop-") for value in values(folder, series))
     assert written > 0
-    assert figures(asked, *place) == pytest.approx({"": written}, rel=0.02)
+    assert figures(asked, *place) == pytest.approx({"": written}, rel=SHARE)
 
 
 def test_conversations_cost_what_their_calls_cost(asked: list[Asked]) -> None:
@@ -172,6 +173,10 @@ def test_what_was_said_stands_beside_its_trace(asked: list[Asked]) -> None:
     assert {row["name"] for row in rows(asked, "conversations", "Trace")} >= {"invoke_agent seller", "chat gpt-4o-mini", "execute_tool price"}
     assert {row["line"] for row in rows(asked, "conversations", "Log lines")} <= {"selling tea", "selling coffee"}
     assert all(SEARCHED in row["line"] for row in rows(asked, "conversations", "Found"))
+
+
+def test_runs_that_did_not_end_are_the_one_that_goes_on_and_the_one_that_died(asked: list[Asked]) -> None:
+    assert [row["gen_ai_agent_name"] for row in rows(asked, "fleet", "Began and did not end")] == ["waiter", "waiter"]
 
 
 def test_lists_of_spans_show_what_went_wrong(asked: list[Asked]) -> None:
