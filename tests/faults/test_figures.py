@@ -1,0 +1,24 @@
+"""The table of figures: what was measured now replaces what was measured before; the rest stays."""
+
+from __future__ import annotations
+
+from figures import BEGIN, END, Figure, read, written
+
+OLD = Figure("R5", "kill | SIGKILL", "376", "0", "tests/a.py::one")
+OTHER = Figure("R16b", "many", "–", "3 ms", "tests/b.py::two")
+NEW = Figure("R5", "kill | SIGKILL", "376", "1", "tests/a.py::one")
+
+
+def test_what_was_measured_replaces_what_stood_there() -> None:
+    page = written("# Title\n", [OTHER, OLD])
+    assert read(page) == [OLD, OTHER]
+    assert read(written(page, [NEW])) == [NEW, OTHER]
+    assert page.startswith(f"# Title\n\n{BEGIN}\n")
+    assert page.endswith(f"\n{END}\n")
+
+
+def test_a_case_that_its_test_no_longer_names_goes() -> None:
+    page = written("# Title\n", [OTHER, OLD])
+    renamed = Figure("R5", "kill -9", "376", "0", OLD.test)
+    assert read(written(page, [renamed])) == [renamed, OTHER]
+    assert written(page, [OLD]) == page
