@@ -270,7 +270,7 @@ def show(outcome: Outcome, options: argparse.Namespace) -> None:
 
 
 def summary(outcome: Outcome) -> str:
-    nouns = {"traces": "span", "metrics": "metric collection", "logs": "log record"}
+    nouns = {"traces": "span", "metrics": "metric", "logs": "log record"}
     counted = ", ".join(screen.plural(outcome.items[signal], noun) for signal, noun in nouns.items() if signal in outcome.items)
     return f"{counted or 'nothing'}: {screen.size(outcome.bytes)} of {screen.size(outcome.total)}"
 

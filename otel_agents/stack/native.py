@@ -21,6 +21,7 @@ from otel_agents.stack.servers import PORTS, SERVERS, Server
 from otel_agents.stack.stores import Stores, ask
 
 READY_S = 120.0
+SCRAPED = ("otelcol", "prometheus", "loki", "tempo", "alertmanager")
 DIED = "{name} ended at once. {log} has all it said; its end:\n{tail}"
 LATE = "{name} is not ready after {seconds:.0f} s ({said}). {log} has all it said; its end:\n{tail}"
 
@@ -122,7 +123,7 @@ class Native:
             rules.unlink()
         for rules in (home.grafana() / "rules").glob("*.yaml"):
             shutil.copy(rules, etc / "rules")
-        jobs = [{"targets": [f"{ports.LOOPBACK}:{taken[name]}"], "labels": {"job": name}} for name in ("otelcol", "prometheus", "loki", "tempo")]
+        jobs = [{"targets": [f"{ports.LOOPBACK}:{taken[name]}"], "labels": {"job": name}} for name in SCRAPED]
         (etc / "targets" / "servers.yaml").write_text(json.dumps(jobs, indent=2))  # JSON is YAML
         (etc / "targets" / "alertmanager.yaml").write_text(json.dumps([{"targets": [f"{ports.LOOPBACK}:{taken['alertmanager']}"]}]))
 

@@ -13,13 +13,13 @@ from otel_agents.stack.ports import LOOPBACK
 from otel_agents.stack.servers import SERVERS, Server
 from otel_agents.stack.stores import Refused, Stores, ask
 
-MINUTE = 'clamp_min(sum({{__name__=~"{names}"}}) - (sum({{__name__=~"{names}"}} offset 1m) or vector(0)), 0)'  # counters begin with their first item
+BEFORE = 'sum({{__name__=~"{names}"}} offset 1m)'
 RECEIVED: Mapping[str, tuple[str, str]] = {  # the counters, and what they count
     "otelcol": ("otelcol_receiver_accepted_(spans|metric_points|log_records)(_total)?", "items"),
     "prometheus": ("prometheus_tsdb_head_samples_appended_total", "samples"),
     "loki": ("loki_distributor_lines_received_total", "lines"),
     "tempo": ("tempo_distributor_spans_received_total", "spans"),
-    "alertmanager": ("prometheus_notifications_sent_total", "alerts"),
+    "alertmanager": ("alertmanager_alerts_received_total", "alerts"),
 }
 VERSION = re.compile(r'"version":\s*"([^"]+)"')
 
@@ -52,21 +52,25 @@ def standing(server: Server, ports: Mapping[str, int], stores: Stores, queues: M
     answer = ask(f"http://{LOOPBACK}:{ports[server.ready_port]}{server.ready}", timeout=3.0)
     url = f"http://{LOOPBACK}:{ports[server.port]}"
     names, counted = RECEIVED[server.name]
+    metrics = stores.otelcol if server.name == "otelcol" else url
     if answer.status != 200:
         return Standing(server.name, False, "", url, None, counted, queues.get(server.name), answer.text.strip().splitlines()[0] if answer.text.strip() else "")
-    return Standing(server.name, True, version(server, url, stores), url, received(stores, names), counted, queues.get(server.name))
+    return Standing(server.name, True, version(server, url, stores), url, received(stores, metrics, names), counted, queues.get(server.name))
 
 
 def version(server: Server, url: str, stores: Stores) -> str:
     if not server.built:
-        return next((labels["service_version"] for _, labels, _ in stores.samples(stores.otelcol) if "service_version" in labels), server.version)
+        return next((labels["service_version"] for _, labels, _ in stores.samples(stores.otelcol) if "service_version" in labels), "")
     found = VERSION.search(ask(f"{url}{server.built}").text)
-    return found[1] if found else ""
+    return found[1] if found else next((labels["version"] for name, labels, _ in stores.samples(url) if name == f"{server.name}_build_info"), "")
 
 
-def received(stores: Stores, names: str) -> float | None:
+def received(stores: Stores, url: str, names: str) -> float | None:
+    """What the server counts now, less what Prometheus saw a minute ago: nothing, while the counter did not exist."""
+    counted = sum(value for name, _, value in stores.samples(url) if re.fullmatch(names, name))
     with suppress(Refused):
-        return stores.value(MINUTE.format(names=names))
+        before = stores.value(BEFORE.format(names=names)) or 0.0
+        return counted - before if counted >= before else counted  # less than before: it was restarted
     return None
 
 

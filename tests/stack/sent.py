@@ -6,6 +6,7 @@ import json
 import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ def sorted_spans(traces: Any) -> Iterator[tuple[bytes, Span]]:
             made = Span()
             made.CopyFrom(span)
             made.ClearField("flags")
+            if not made.status.code:
+                made.ClearField("status")  # an empty one and none say the same
             for attribute in resource.resource.attributes:
                 made.attributes.add(key=f"resource.{attribute.key}", value=attribute.value)
             made.attributes.sort(key=lambda attribute: attribute.key)
@@ -83,6 +86,8 @@ def content_of(log: Mapping[str, Any]) -> dict[str, Any]:
 def text_of(value: Any) -> str:
     if isinstance(value, str):
         return value
+    if isinstance(value, float):
+        return f"{Decimal(repr(value)):f}"  # as Loki writes it: never with an exponent
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 

@@ -14,7 +14,7 @@ from otel_agents.stack.stores import Stores, ask
 Eventually = Callable[..., None]
 SECRET = "abracadabra"
 SERIES = '{service_name="silent"}'
-PROMPT = ('She said: "größer", \\ and {"a": [1, 2]} – 中文 🌍\n\t' * 4000)[:200_000]
+PROMPT = ('She said: "größer", \\ and {"a": [1, 2]} – 中文 🌍\n\t' * 5000)[:200_000]
 
 
 def test_with_full_a_prompt_of_200_kb_arrives_whole_and_is_found_from_its_span(stores: Stores, journal: Path, eventually: Eventually) -> None:

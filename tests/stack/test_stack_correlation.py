@@ -35,7 +35,12 @@ def test_exemplar_trace_lines_series(stores: Stores, journal: Path, eventually: 
         assert {span["name"] for span in found["spans"]} == {"invoke_agent joiner", "chat gpt-4o-mini"}
 
     eventually(its_trace)
-    [searched] = stores.search(f'{{ resource.service.name = "{service}" }}')
+
+    def its_search() -> None:
+        [found["searched"]] = stores.search(f'{{ resource.service.name = "{service}" }}')
+
+    eventually(its_search)
+    searched = found["searched"]
     assert searched["traceID"] == trace_id.lstrip("0"), "Tempo's search strips leading zeros: links have to allow for it"
 
     def its_lines() -> None:  # as the data source's link has it: zeros that were stripped are allowed for
