@@ -15,10 +15,13 @@ def run() -> None:
     if _ran or _is_ours() or os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return
     _ran.append(True)
-    from otel_agents.telemetry.guard import guard
+    from otel_agents.program import uncollected
 
-    with guard("start"):
-        _begin()
+    with uncollected():
+        from otel_agents.telemetry.guard import guard
+
+        with guard("start"):
+            _begin()
 
 
 def _begin() -> None:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import atexit
-import gc
 import logging
 import os
 import sys
 import threading
 import weakref
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
+from otel_agents.program import uncollected
 from otel_agents.telemetry.context import engine, untraced
 from otel_agents.telemetry.guard import guard
 
@@ -164,18 +163,6 @@ def prepare() -> None:
             if process.pipeline is None:
                 engine.on = False
                 logger.warning("otel-agents: the telemetry pipeline could not be built; this program runs unobserved. `otel-agents doctor` says why.")
-
-
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Let the garbage collector rest: it would look again and again at the modules being imported, all of which stay (30 ms of a start)."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _build() -> Any:
