@@ -36,28 +36,37 @@ EMBEDDING_PARAMETERS: Parameters = (
 OUTPUT_TYPES = {"json_object": "json", "json_schema": "json", "text": "text"}
 FINISH_REASONS = {"tool_calls": "tool_call", "function_call": "tool_call"}
 
-# where counts stand: in the usage itself, in its details of the input, in those of the output
-TOTAL, INPUT, OUTPUT = 0, 1, 2
-
-# attribute ← the places it may stand in; providers differ
-USAGE = (
-    (semconv.USAGE_INPUT_TOKENS, ((TOTAL, "prompt_tokens"), (TOTAL, "input_tokens"))),
-    (semconv.USAGE_OUTPUT_TOKENS, ((TOTAL, "completion_tokens"), (TOTAL, "output_tokens"))),
-    (semconv.USAGE_CACHE_READ_INPUT_TOKENS, ((INPUT, "cached_tokens"), (TOTAL, "prompt_cache_hit_tokens"), (TOTAL, "cache_read_input_tokens"))),
-    (
-        semconv.USAGE_CACHE_WRITE_INPUT_TOKENS,
-        ((INPUT, "cache_write_tokens"), (INPUT, "cache_creation_tokens"), (TOTAL, "cache_creation_input_tokens")),
-    ),
-    (semconv.USAGE_REASONING_OUTPUT_TOKENS, ((OUTPUT, "reasoning_tokens"),)),
+# what identifies an answer
+IDENTITY: Parameters = (
+    ("id", semconv.RESPONSE_ID, text),
+    ("model", semconv.RESPONSE_MODEL, text),
+    ("service_tier", semconv.OPENAI_RESPONSE_SERVICE_TIER, text),
+    ("system_fingerprint", semconv.OPENAI_RESPONSE_SYSTEM_FINGERPRINT, text),
 )
-# told only where they say something: 0 images are the rule
-MODALITIES = (
-    (semconv.USAGE_TEXT_INPUT_TOKENS, ((INPUT, "text_tokens"),)),
-    (semconv.USAGE_IMAGE_INPUT_TOKENS, ((INPUT, "image_tokens"),)),
-    (semconv.USAGE_AUDIO_INPUT_TOKENS, ((INPUT, "audio_tokens"),)),
-    (semconv.USAGE_TEXT_OUTPUT_TOKENS, ((OUTPUT, "text_tokens"),)),
-    (semconv.USAGE_IMAGE_OUTPUT_TOKENS, ((OUTPUT, "image_tokens"),)),
-    (semconv.USAGE_AUDIO_OUTPUT_TOKENS, ((OUTPUT, "audio_tokens"),)),
+
+# count → attribute, and whether a zero says something: 0 images are the rule. Providers differ; the first place that tells a count is believed
+INPUT_DETAILS = (
+    ("cached_tokens", semconv.USAGE_CACHE_READ_INPUT_TOKENS, True),
+    ("cache_write_tokens", semconv.USAGE_CACHE_WRITE_INPUT_TOKENS, True),
+    ("cache_creation_tokens", semconv.USAGE_CACHE_WRITE_INPUT_TOKENS, True),
+    ("text_tokens", semconv.USAGE_TEXT_INPUT_TOKENS, False),
+    ("image_tokens", semconv.USAGE_IMAGE_INPUT_TOKENS, False),
+    ("audio_tokens", semconv.USAGE_AUDIO_INPUT_TOKENS, False),
+)
+OUTPUT_DETAILS = (
+    ("reasoning_tokens", semconv.USAGE_REASONING_OUTPUT_TOKENS, True),
+    ("text_tokens", semconv.USAGE_TEXT_OUTPUT_TOKENS, False),
+    ("image_tokens", semconv.USAGE_IMAGE_OUTPUT_TOKENS, False),
+    ("audio_tokens", semconv.USAGE_AUDIO_OUTPUT_TOKENS, False),
+)
+TOTALS = (
+    ("prompt_tokens", semconv.USAGE_INPUT_TOKENS, True),
+    ("input_tokens", semconv.USAGE_INPUT_TOKENS, True),
+    ("completion_tokens", semconv.USAGE_OUTPUT_TOKENS, True),
+    ("output_tokens", semconv.USAGE_OUTPUT_TOKENS, True),
+    ("prompt_cache_hit_tokens", semconv.USAGE_CACHE_READ_INPUT_TOKENS, True),
+    ("cache_read_input_tokens", semconv.USAGE_CACHE_READ_INPUT_TOKENS, True),
+    ("cache_creation_input_tokens", semconv.USAGE_CACHE_WRITE_INPUT_TOKENS, True),
 )
 
 
@@ -82,14 +91,9 @@ def output_type(wanted: Any) -> str | None:
 def response(answer: Any) -> dict[str, Any]:
     """Identity, finish reasons and usage of a chat or text completion."""
     told = fields(answer)
-    return {
-        semconv.RESPONSE_ID: text(told.get("id")),
-        semconv.RESPONSE_MODEL: text(told.get("model")),
-        semconv.RESPONSE_FINISH_REASONS: [finish_reason(field(choice, "finish_reason")) for choice in items(told.get("choices"))] or None,
-        semconv.OPENAI_RESPONSE_SERVICE_TIER: text(told.get("service_tier")),
-        semconv.OPENAI_RESPONSE_SYSTEM_FINGERPRINT: text(told.get("system_fingerprint")),
-        **usage(told.get("usage")),
-    }
+    reasons = [finish_reason(field(choice, "finish_reason")) for choice in items(told.get("choices"))]
+    known = parameters(told, IDENTITY) | usage(told.get("usage"))
+    return known | {semconv.RESPONSE_FINISH_REASONS: reasons} if reasons else known
 
 
 def embedding_response(answer: Any) -> dict[str, Any]:
@@ -109,22 +113,19 @@ def finish_reason(reason: Any) -> str:
 
 def usage(counts: Any) -> dict[str, Any]:
     """Token counts by kind; what the provider doesn't say is absent."""
+    told: dict[str, Any] = {}
     total = fields(counts)
-    held = (
-        total,
-        fields(total.get("prompt_tokens_details") or total.get("input_tokens_details")),
-        fields(total.get("completion_tokens_details") or total.get("output_tokens_details")),
-    )
-    told = {attribute: _first(held, places) for attribute, places in USAGE}
-    return told | {attribute: _first(held, places) or None for attribute, places in MODALITIES}
+    _count(told, fields(total.get("prompt_tokens_details") or total.get("input_tokens_details")), INPUT_DETAILS)
+    _count(told, fields(total.get("completion_tokens_details") or total.get("output_tokens_details")), OUTPUT_DETAILS)
+    _count(told, total, TOTALS)
+    return told
 
 
-def _first(held: tuple[Mapping[str, Any], ...], places: tuple[tuple[int, str], ...]) -> int | None:
-    for place, name in places:
-        count = whole(held[place].get(name))
-        if count is not None:
-            return count
-    return None
+def _count(told: dict[str, Any], held: Mapping[str, Any], table: tuple[tuple[str, str, bool], ...]) -> None:
+    for name, attribute, even_zero in table:
+        count = held.get(name)
+        if type(count) is int and (count or even_zero) and attribute not in told:
+            told[attribute] = count
 
 
 # ------------------------------------------------------------------------------------------------ content

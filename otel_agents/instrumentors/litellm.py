@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from otel_agents import semconv
@@ -49,6 +50,18 @@ def model_of(values: Values) -> str | None:
 def _of_table(model: str) -> str | None:
     known = at(_library("model_cost", {}), model, "litellm_provider")
     return text(known) or next((provider for start, provider in NAMES if model.startswith(start)), None)
+
+
+def place(values: Values) -> Mapping[str, Any]:
+    """Provider, model and server of a call, remembered for as long as litellm knows as many providers and models: a program may add its own."""
+    known = len(_library("provider_list", ())), len(_library("model_cost", ()))
+    return _place(text(values.get("model")), text(values.get("custom_llm_provider")), _url(values), known)
+
+
+@lru_cache(maxsize=1024)
+def _place(model: str | None, asked: str | None, url: str, known: tuple[int, int]) -> Mapping[str, Any]:
+    values = {"model": model, "custom_llm_provider": asked, "api_base": url}
+    return {semconv.PROVIDER_NAME: provider_of(values), semconv.REQUEST_MODEL: model_of(values), **providers.server(url)}
 
 
 def _library(name: str, default: Any) -> Any:
@@ -208,13 +221,8 @@ class Signature(NamedTuple):
 
     def values(self, call: Call) -> Values:
         """All arguments by name."""
-        given = {name: call.get(name, self.first + position) for position, name in enumerate(self.names)}
-        return {**call.kwargs, **given}
-
-    def target(self, call: Call) -> Values:
-        """The arguments that say where the call goes."""
-        values = self.values(call)
-        return deployment(self.router(call), values.get("model")) if self.router else values
+        given = call.args[self.first :]
+        return {**dict(zip(self.names, given, strict=False)), **call.kwargs} if given else call.kwargs
 
 
 def of_router(api: Api) -> Signature:
@@ -228,8 +236,13 @@ def reading(api: Api, called: Signature, streams: str) -> Reading:
 
     def request(call: Call) -> dict[str, Any]:
         values = called.values(call)
-        more = {semconv.REQUEST_MODEL: model_of(values), semconv.CONVERSATION_ID: text(values.get("litellm_session_id"))}
-        return api.request(values) | more | providers.server(_url(called.target(call)))
+        target = deployment(called.router(call), values.get("model")) if called.router else values
+        told = {**api.request(values), **place(target)}
+        if target is not values:
+            told[semconv.REQUEST_MODEL] = model_of(values)
+        if session := text(values.get("litellm_session_id")):
+            told[semconv.CONVERSATION_ID] = session
+        return told
 
     return Reading(
         operation=api.operation,
@@ -244,7 +257,7 @@ def reading(api: Api, called: Signature, streams: str) -> Reading:
 
 def plan(name: str, api: Api, called: Signature) -> Plan:
     """How the function of this name is observed; those whose names begin with an "a" are asynchronous."""
-    return inference(lambda call: provider_of(called.target(call)), reading(api, called, "async_stream" if name.startswith("a") else "stream"))
+    return inference("litellm", reading(api, called, "async_stream" if name.startswith("a") else "stream"))
 
 
 def endpoint(making: Call) -> Plan | None:

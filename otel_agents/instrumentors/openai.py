@@ -49,12 +49,15 @@ def base_url(call: Call) -> str:
     return str(url) if url else ""
 
 
-def provider(call: Call) -> str:
-    """Azure by the client's class, others by the host; what nobody knows speaks OpenAI's language at least."""
-    kinds = type(field(call.instance, "_client")).__mro__
-    if any(kind.__name__ == "BaseAzureClient" for kind in kinds):
-        return "azure.ai.openai"
-    return providers.place(base_url(call))[0] or "openai"
+def place(call: Call) -> dict[str, Any]:
+    """Provider and server: Azure by the client's class, others by the host; what nobody knows speaks OpenAI's language at least."""
+    url = base_url(call)
+    known = "azure.ai.openai" if _is_azure(field(call.instance, "_client")) else providers.place(url)[0]
+    return {**providers.server(url), **({semconv.PROVIDER_NAME: known} if known else {})}
+
+
+def _is_azure(client: Any) -> bool:
+    return any(kind.__name__ == "BaseAzureClient" for kind in type(client).__mro__)
 
 
 # ------------------------------------------------------------------------------------------------ chat completions
@@ -66,7 +69,7 @@ def chat_request(call: Call) -> dict[str, Any]:
 
 def completion_request(call: Call) -> dict[str, Any]:
     more = {semconv.REQUEST_TOP_K: whole(field(call.kwargs.get("extra_body"), "top_k"))}
-    return more | chat_completions.request(call.kwargs) | providers.server(base_url(call))
+    return more | chat_completions.request(call.kwargs) | place(call)
 
 
 def completion_response(answer: Any) -> dict[str, Any]:
@@ -93,7 +96,7 @@ def chat_chunks(call: Call) -> ChatChunks:
 
 
 def embedding_request(call: Call) -> dict[str, Any]:
-    return chat_completions.embedding_request(call.kwargs) | providers.server(base_url(call))
+    return chat_completions.embedding_request(call.kwargs) | place(call)
 
 
 def embedding_response(answer: Any) -> dict[str, Any]:
@@ -109,11 +112,11 @@ def no_content(_: Any) -> dict[str, Any]:
 
 
 def response_request(call: Call) -> dict[str, Any]:
-    return responses.request(call.kwargs) | providers.server(base_url(call)) | {semconv.OPENAI_API_TYPE: "responses"}
+    return responses.request(call.kwargs) | place(call) | {semconv.OPENAI_API_TYPE: "responses"}
 
 
 def fetch_request(call: Call) -> dict[str, Any]:
-    return responses.fetch_request({"response_id": call.get("response_id", 1), **call.kwargs}) | providers.server(base_url(call))
+    return responses.fetch_request({"response_id": call.get("response_id", 1), **call.kwargs}) | place(call)
 
 
 def response_response(answer: Any) -> dict[str, Any]:
@@ -183,4 +186,4 @@ def hook(patches: Patches) -> None:
             patches.end_with(helper.format(colour), "_raw_stream")
     for target, reading in CALLS:
         for colour in ("", "Async"):
-            patches.wrap(target.format(colour), inference(provider, reading))
+            patches.wrap(target.format(colour), inference("openai", reading))

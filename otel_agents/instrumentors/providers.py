@@ -58,6 +58,7 @@ def of_host(host: str | None) -> str | None:
     return next((provider for end, provider in HOSTS if host and host.endswith(end)), None)
 
 
+@lru_cache(maxsize=256)
 def of_litellm(name: str) -> str:
     """The conventions' word for a litellm provider; the name itself where they have none."""
     return next((provider for start, provider in LITELLM if name.startswith(start)), name)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from otel_agents.telemetry.slots import module_of, mro, stored
+from otel_agents.telemetry.slots import mro, namespace, stored
 
 LIBRARIES = frozenset({"openai", "litellm"})
 
@@ -24,7 +24,7 @@ def field(value: Any, name: str) -> Any:
         return value.get(name)
     if not _is_of_a_library(type(value)):
         return _inherited(value, name)
-    held = vars(value)
+    held = _held(value)
     if name in held:
         return held[name]
     extra = getattr(value, "__pydantic_extra__", None)  # asking a model for a field it lacks costs 20 µs
@@ -33,7 +33,10 @@ def field(value: Any, name: str) -> Any:
 
 def attribute(value: Any, name: str) -> Any:
     """An attribute that a library's object computes; of a class that the program derived, only what the object holds."""
-    return getattr(value, name, None) if _is_of_a_library(type(value)) else _inherited(value, name)
+    if not _is_of_a_library(type(value)):
+        return _inherited(value, name)
+    private = getattr(value, "__pydantic_private__", None)  # asking a model for a private attribute costs 3 µs
+    return private[name] if type(private) is dict and name in private else getattr(value, name, None)
 
 
 def fields(value: Any) -> Mapping[str, Any]:
@@ -43,7 +46,7 @@ def fields(value: Any) -> Mapping[str, Any]:
     if not _is_of_a_library(type(value)):
         return NOTHING
     extra = getattr(value, "__pydantic_extra__", None)
-    return {**vars(value), **extra} if extra else vars(value)
+    return {**_held(value), **extra} if extra else _held(value)
 
 
 def at(value: Any, *names: str) -> Any:
@@ -80,8 +83,11 @@ def items(value: Any) -> Iterable[Any]:
 
 def parameters(values: Mapping[str, Any], table: Parameters) -> dict[str, Any]:
     """The parameters of a call that a table of (name, attribute, reader) knows; absent and odd ones are left out."""
-    found = ((attribute, read(values[name])) for name, attribute, read in table if name in values)
-    return {attribute: value for attribute, value in found if value is not None}
+    found: dict[str, Any] = {}
+    for name, attribute, read in table:
+        if name in values and (value := read(values[name])) is not None:
+            found[attribute] = value
+    return found
 
 
 def parsed(value: Any) -> Any:
@@ -95,7 +101,13 @@ def parsed(value: Any) -> Any:
 
 
 def _is_of_a_library(kind: type) -> bool:
-    return module_of(kind).partition(".")[0] in LIBRARIES
+    home = namespace(kind).get("__module__")
+    return type(home) is str and home.partition(".")[0] in LIBRARIES
+
+
+def _held(value: Any) -> Mapping[str, Any]:
+    """What a library's object holds; some of litellm's are dictionaries of its own kind."""
+    return value if isinstance(value, dict) else getattr(value, "__dict__", NOTHING)
 
 
 def _inherited(value: Any, name: str) -> Any:

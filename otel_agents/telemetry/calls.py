@@ -246,8 +246,9 @@ def _whole(call: Call, result: Any) -> str:
 class Reading:
     """How one method of a client library is read: pure functions from its objects to attributes (None: absent).
 
-    operation: a row of the table of kinds; request: attributes known before the call; response: of the (folded) response; input, output: content, asked for
-    only where it may be captured; chunks: a fresh folder for a streamed response; shape: "value" | "stream" | "async_stream" | "opaque" (nobody may read it).
+    operation: a row of the table of kinds; request: attributes known before the call, also the provider where it isn't always the same; response: of the
+    (folded) response; input, output: content, asked for only where it may be captured; chunks: a fresh folder for a streamed response;
+    shape: "value" | "stream" | "async_stream" | "opaque" (nobody may read it).
     """
 
     operation: str
@@ -263,7 +264,7 @@ class Reading:
 class Inference:
     """The plan of a client library's method."""
 
-    provider: str | Callable[[Call], str]
+    provider: str
     reading: Reading
 
     def begin(self, call: Call) -> Operation | None:
@@ -272,8 +273,7 @@ class Inference:
             kind = KINDS[self.reading.operation]
             if not would_begin(kind):  # a client inside a client: its request need not be read
                 return None
-            provider = self.provider if isinstance(self.provider, str) else self.provider(call)
-            operation = begin(kind, {names.PROVIDER_NAME: provider, **self.reading.request(call)})
+            operation = begin(kind, {names.PROVIDER_NAME: self.provider, **self.reading.request(call)})
             if operation is not None and engine.policy is not None and engine.policy.captures:
                 with guard("read input"):
                     operation.capture(self.reading.input(call))
@@ -301,6 +301,6 @@ class Inference:
                 operation.capture(self.reading.output(response))
 
 
-def inference(provider: str | Callable[[Call], str], reading: Reading) -> Plan:
+def inference(provider: str, reading: Reading) -> Plan:
     """Observe a method of a client library that calls a model."""
     return Inference(provider, reading)

@@ -310,3 +310,9 @@ def test_names_the_program_bound_before(observed: Observed, server: ModelServer)
 )
 def test_provider_and_model(values: dict[str, Any], provider: str, model: str) -> None:
     assert (provider_of(values), model_of(values)) == (provider, model)
+
+
+def test_a_provider_that_the_program_adds(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (provider_of({"model": "ours/deep"}), model_of({"model": "ours/deep"})) == ("litellm", "ours/deep")
+    monkeypatch.setattr(litellm, "provider_list", [*litellm.provider_list, "ours"])
+    assert (provider_of({"model": "ours/deep"}), model_of({"model": "ours/deep"})) == ("ours", "deep")

@@ -10,6 +10,9 @@ import pytest
 from conftest import Observed
 from model_server import ModelServer, error, response
 
+from otel_agents.instrumentors.litellm import RESPONSE, Signature, reading
+from otel_agents.telemetry.calls import Call
+
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning:pydantic"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # event loops and sockets it leaves to the collector
@@ -74,3 +77,10 @@ async def test_a_router_that_retries_is_one_call(observed: Observed, server: Mod
     assert len(server.requests) == 2
     told = observed.only()["attributes"]
     assert {name: told[name] for name in TOLD} == TOLD | {"gen_ai.request.model": "wise"}
+
+
+def test_the_conversation_of_a_response_is_the_providers_or_litellms_session() -> None:
+    request = reading(RESPONSE, Signature(RESPONSE.names), "stream").request
+    asked = {"model": "openai/gpt-5-mini", "conversation": "conv_1"}
+    assert request(Call((), asked))["gen_ai.conversation.id"] == "conv_1"
+    assert request(Call((), {**asked, "litellm_session_id": "s-1"}))["gen_ai.conversation.id"] == "s-1"

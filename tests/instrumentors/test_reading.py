@@ -13,7 +13,7 @@ from openai.types.responses import Response
 
 from otel_agents.instrumentors import chat_completions, providers, responses
 from otel_agents.instrumentors.chat_chunks import ChatChunks
-from otel_agents.instrumentors.reading import attribute, field, items, texts
+from otel_agents.instrumentors.reading import attribute, field, fields, items, texts
 
 
 def told(values: dict[str, object]) -> dict[str, object]:
@@ -325,3 +325,16 @@ def test_foreign_values_are_not_read() -> None:
     assert (field(clever, "id"), field(clever, "model_name"), attribute(clever, "model_name")) == ("chatcmpl-1", None, None)
     assert list(items({"a": 1})) == []
     assert texts(["a", 1, "b"]) == ["a", "b"]
+
+
+class Entry(dict[str, object]):
+    """A dictionary of litellm's own kind, as its table of models has."""
+
+    __slots__ = ()
+
+
+def test_a_librarys_own_dictionaries_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = Entry(name="x")
+    assert (field(entry, "name"), fields(entry)) == (None, {})
+    monkeypatch.setattr(Entry, "__module__", "litellm.table")
+    assert (field(entry, "name"), field(entry, "other"), fields(entry)) == ("x", None, {"name": "x"})
