@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from otel_agents.boards import logql, variables
-from otel_agents.boards.panels import ANY, BARS, HEAT, LINES, RANKING, SPANS, STAT, Board, Query, panel, row, spans_of
+from otel_agents.boards.panels import ANY, BARS, COUNT, HEAT, LINES, MANY, RANKING, SPANS, STAT, Board, Query, panel, row, spans_of
 from otel_agents.boards.promql import (
     CALL,
     CALLS_A_RUN,
@@ -27,18 +27,18 @@ from otel_agents.boards.promql import (
 
 TOP = row(
     4,
-    panel(STAT, "Runs", "short", or0(inc(RUNS)), "Runs of the chosen agents that ended in the time shown."),
+    panel(STAT, "Runs", COUNT, or0(inc(RUNS)), "Runs of the chosen agents that ended in the time shown."),
     panel(STAT, "Failed", "percentunit", share(RUNS, of=FAILED), "The part of runs that ended with an error.", alert="agent_runs_fail", empty="no runs"),
     panel(STAT, "Run p95", "s", p95(RUN), "95 % of runs were faster.", alert="agent_slow", empty="no runs"),
     panel(STAT, "Cost", "currencyUSD", inc(COST), "The price of the agents' model calls, where it is known.", empty="no known price"),
-    panel(STAT, "Loops", "short", or0(inc(LOOPS)), "Runs in which one tool was called again and again with the same arguments.", alert=ANY),
+    panel(STAT, "Loops", COUNT, or0(inc(LOOPS)), "Runs in which one tool was called again and again with the same arguments.", alert=ANY),
 )
 RUNS_OF_IT = row(
     8,
     panel(
         RANKING,
         "Outcomes",
-        "short",
+        COUNT,
         inc(RUNS, OUTCOME),
         "How runs ended: ok; error; interrupted (a person or a guardrail stepped in); cancelled.",
         empty="no runs",
@@ -78,7 +78,7 @@ STEPS_OF_IT = row(
     panel(
         LINES,
         "Calls a run, p95",
-        "short",
+        MANY,
         (Query(p95(CALLS_A_RUN), "model calls"), Query(p95(TOOLS_A_RUN), "tool calls")),
         "How often a run asks a model and uses tools. Interpolated within buckets: 1.7 is a call or two. What climbs goes round in circles.",
         empty="no runs",
@@ -97,7 +97,7 @@ LONG = row(
     panel(
         SPANS,
         "Long runs",
-        "short",
+        COUNT,
         spans_of(logql.spans(logql.A_RUN, f'{logql.AGENT} =~ "$agent"', "duration > 10s", shown=(logql.AGENT, logql.COST, logql.CONVERSATION))),
         "The newest runs of more than ten seconds; each leads to its conversation.",
         empty="no run took more than ten seconds",

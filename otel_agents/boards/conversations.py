@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from otel_agents import semconv as names
 from otel_agents.boards import logql, variables
-from otel_agents.boards.panels import LOG, SPANS, TRACE, Board, Query, lines_of, panel, row, spans_of
+from otel_agents.boards.panels import COUNT, LOG, SPANS, TRACE, Board, Query, lines_of, panel, row, spans_of
 from otel_agents.boards.panels import TRACES as TEMPO
 
 CONTENT = "Content is recorded when OTEL_AGENTS_CONTENT asks for it (metadata, hashed, redacted, full); without it this stays empty, and says so."
-FIRST = "[0].parts[0].content"
-READ = f'| json q="[\\"{names.INPUT_MESSAGES}\\"]{FIRST}", a="[\\"{names.OUTPUT_MESSAGES}\\"]{FIRST}" | line_format "◂ {{{{.q}}}}\\n▸ {{{{.a}}}}"'
+NEWLINE = '{{"\\n"}}'
+# the newest of the messages given to a model is the last one of a list, which LogQL's json can't name
+NEWEST = r'^.*\{"parts":\[\{.*?"(?:content|response)":"(?P<q>(?:[^"\\]|\\.)*)".*\],"gen_ai\.output\.messages"'
+FIRST = f'["{names.OUTPUT_MESSAGES}"][0].parts[0]'
+PARTS = logql.extracted(a=f"{FIRST}.content", t=f"{FIRST}.name", x=f"{FIRST}.arguments")
+USED = "{{.gen_ai_agent_name}} · {{.gen_ai_request_model}} · {{.gen_ai_usage_input_tokens}} → {{.gen_ai_usage_output_tokens}} tokens"
+UNESCAPED = r'{{.q | replace "\\n" "\n" | replace "\\\"" "\""}}'
+GIVEN = f"{{{{if .q}}}}{NEWLINE}◂ {UNESCAPED}{{{{end}}}}"
+ANSWERED = f"{{{{if .a}}}}{NEWLINE}▸ {{{{.a}}}}{{{{end}}}}{{{{if .t}}}}{NEWLINE}▸ {{{{.t}}}} {{{{.x}}}}{{{{end}}}}"
+READ = f"{PARTS} | regexp `{NEWEST}` {logql.shown_as(USED + GIVEN + ANSWERED)}"
+USE = logql.extracted(a=f'["{names.TOOL_CALL_ARGUMENTS}"]', r=f'["{names.TOOL_CALL_RESULT}"]')
+READ_TOOL = f"{USE} {logql.shown_as('{{.gen_ai_tool_name}} {{.a}}{{if .r}} → {{.r}}{{end}}{{if .error_type}} ✗ {{.error_type}}{{end}}')}"
 CHOOSE = row(
     8,
     panel(
         SPANS,
         "Runs",
-        "short",
+        COUNT,
         spans_of(logql.spans(logql.A_RUN, f'{logql.AGENT} =~ "$agent"', shown=(logql.AGENT, logql.CONVERSATION, logql.COST))),
         "The newest runs of the chosen agents. A click on one opens its trace below.",
         empty="no runs",
@@ -23,7 +33,7 @@ CHOOSE = row(
     panel(
         SPANS,
         "Runs of the conversation",
-        "short",
+        COUNT,
         spans_of(logql.spans(logql.A_RUN, f'{logql.CONVERSATION} =~ "$conversation"', shown=(logql.CONVERSATION, logql.AGENT, logql.COST))),
         "Runs that belong to a conversation (oa.session), or to the one chosen above.",
         empty="no run names its conversation: with oa.session(…) it does",
@@ -32,14 +42,14 @@ CHOOSE = row(
 READING = row(
     18,
     panel(
-        TRACE, "Trace", "short", Query("$trace", store=TEMPO), "The chosen trace: every agent, model and tool call of it.", empty="choose a run above", width=12
+        TRACE, "Trace", COUNT, Query("$trace", store=TEMPO), "The chosen trace: every agent, model and tool call of it.", empty="choose a run above", width=12
     ),
     panel(
         LOG,
         "Said",
-        "short",
+        COUNT,
         lines_of(f"{logql.SAID} {logql.OF_TRACE} {READ}"),
-        f"The first message given to each model call and the first of its answer; the open line has all. {CONTENT}",
+        f"Each model call: the newest message given (◂), the answer or the tools it wants (▸). The open line has all. {CONTENT}",
         empty="no model calls",
         width=12,
     ),
@@ -49,15 +59,15 @@ BESIDE = row(
     panel(
         LOG,
         "Tools",
-        "short",
-        lines_of(f"{logql.TOOLS} {logql.OF_TRACE}"),
+        COUNT,
+        lines_of(f"{logql.TOOLS} {logql.OF_TRACE} {READ_TOOL}"),
         f"Each tool call of the trace, with arguments and result. {CONTENT}",
         empty="no tool calls",
     ),
     panel(
         LOG,
         "Log lines",
-        "short",
+        COUNT,
         lines_of(f'{logql.LINES} {logql.OF_TRACE} | event_name=""'),
         "What the program itself logged within the trace.",
         empty="the program logged nothing",
@@ -68,8 +78,8 @@ FIND = row(
     panel(
         LOG,
         "Found",
-        "short",
-        lines_of(f"{logql.SAID} |~ `(?i)$search`"),
+        COUNT,
+        lines_of(f"{logql.SAID} |~ `(?i)$search` {READ}"),
         f"Model calls whose content has the words under Search for, newest first; each line leads to its trace. {CONTENT}",
         empty="nothing has these words",
     ),

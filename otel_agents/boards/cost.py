@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from otel_agents import semconv as names
 from otel_agents.boards import logql, variables
-from otel_agents.boards.panels import BARS, LINES, STAT, TABLE, Board, Query, lines_of, panel, row
+from otel_agents.boards.panels import BARS, COUNT, LINES, MANY, STAT, TABLE, Board, Query, lines_of, panel, row
 from otel_agents.boards.promql import AGENT, CACHED, CALL, COST, GOOD, IN, MODEL, OK, OUT, RUNS, above_none, inc, label, or0, per_hour, rate
 
 FRESH = f"{rate(IN)} - ({rate(CACHED)} or 0 * {rate(IN)})"
@@ -28,8 +28,8 @@ TOP = row(
         "The part of input tokens that providers served from their caches, at a lower price.",
         empty="nothing cached",
     ),
-    panel(STAT, "Input tokens", "short", or0(inc(IN)), "Input tokens, cached ones included."),
-    panel(STAT, "Output tokens", "short", or0(inc(OUT)), "Output tokens, reasoning included."),
+    panel(STAT, "Input tokens", MANY, or0(inc(IN)), "Input tokens, cached ones included."),
+    panel(STAT, "Output tokens", MANY, or0(inc(OUT)), "Output tokens, reasoning included."),
 )
 BY = row(
     8,
@@ -68,7 +68,7 @@ WHERE = row(
     panel(
         TABLE,
         "Without a price",
-        "short",
+        COUNT,
         Query(f"{inc(CALL.count.where(GOOD), MODEL)} unless on ({MODEL}) {inc(COST, MODEL)}", "Calls"),
         "Models whose price is not known: their cost is missing everywhere. Update otel-agents, or say the cost with `oa.current()`.",
         empty="every model has a price",

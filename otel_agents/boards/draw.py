@@ -7,11 +7,22 @@ from dataclasses import dataclass
 from dataclasses import field as having
 from typing import Any
 
+from otel_agents import semconv as attributes
 from otel_agents.boards import links
-from otel_agents.boards.panels import BARS, HEAT, LINES, LOG, RANKING, SPANS, STAT, STATE, TABLE, TITLES, TRACE, Panel, Query
+from otel_agents.boards.panels import BARS, COUNT, HEAT, LINES, LOG, RANKING, SPANS, STAT, STATE, TABLE, TITLES, TRACE, Panel, Query
 
 Json = dict[str, Any]
+SHARE = "percentunit"
 CALM, WARNING, WRONG = "text", "orange", "red"
+SAME = (attributes.OPERATION_NAME, attributes.SERVICE_NAME, "status", "kind", "name", "spanID")
+COLUMNS = {
+    attributes.AGENT_NAME: "Agent",
+    attributes.CONVERSATION_ID: "Conversation",
+    attributes.REQUEST_MODEL: "Model",
+    attributes.TOOL_NAME: "Tool",
+    attributes.ERROR_TYPE: "Error",
+    attributes.OA_COST: "Cost",
+}
 GAP_MS = 3_600_000  # programs report once a minute, if they run: points up to an hour apart are one line
 ANYTHING = 1e-3  # more than nothing
 UP_OR_DOWN = [{"type": "value", "options": {"0": {"text": "down", "color": WRONG, "index": 0}, "1": {"text": "up", "color": "blue", "index": 1}}}]
@@ -59,22 +70,38 @@ def value_columns(queries: tuple[Query, ...]) -> list[tuple[tuple[str, ...], str
 def of_columns(panel: Panel, limit: float | None) -> list[Json]:
     labels = {label for query in panel.queries for label in query.labels}
     named = [override(TITLES[label], ("links", links.of_cell(label))) for label in TITLES if label in labels and label in links.LEADS]
-    return named + [column(query, limit) for query in panel.queries if query.unit]
+    return named + [column(query, query.unit or panel.unit, limit) for query in panel.queries]
 
 
-def column(query: Query, limit: float | None) -> Json:
-    unit = ("unit", query.unit)
-    if query.unit != "percentunit" or limit is None:
-        return override(query.legend, unit)
-    return override(query.legend, unit, ("thresholds", steps(limit)), ("custom.cellOptions", {"type": "color-text"}))
+def column(query: Query, unit: str, limit: float | None) -> Json:
+    """The unit of one column; a share has the colours of the panel's alert."""
+    if unit == COUNT:
+        return override(query.legend, ("unit", unit), ("decimals", 0))
+    if unit != SHARE or limit is None:
+        return override(query.legend, ("unit", unit))
+    return override(query.legend, ("unit", unit), ("thresholds", steps(limit)), ("custom.cellOptions", {"type": "color-text"}))
+
+
+def as_spans(panel: Panel) -> list[Json]:
+    """The list of spans without the columns that its query made all the same, its names under words for people."""
+    return [
+        {
+            "id": "organize",
+            "options": {
+                "excludeByName": dict.fromkeys(SAME, True),
+                "renameByName": {"traceName": "Trace", "traceService": "Service", **COLUMNS},
+                "indexByName": {},
+            },
+        }
+    ]
 
 
 def of_spans(panel: Panel, limit: float | None) -> list[Json]:
-    """Every row leads to its trace; cost and duration have their units."""
+    """Every row leads to its trace, its names to their boards."""
     shown = panel.queries[0].text.partition("select")[2]
-    to_trace = [override(name, ("links", links.of_span())) for name in ("traceName", "name", "spanID")]
+    to_trace = [override("traceName", ("links", links.of_span()))]
     names = [override(attribute, ("links", links.of_cell(label))) for attribute, label in links.SPAN_FIELDS.items() if f"span.{attribute}" in shown]
-    return [*to_trace, *names, override("otel_agents.cost", ("unit", "currencyUSD"))]
+    return [*to_trace, *names, override(attributes.OA_COST, ("unit", "currencyUSD"))]
 
 
 def override(name: str, *properties: tuple[str, Any]) -> Json:
@@ -153,7 +180,7 @@ DRAWN: dict[str, Drawing] = {
             "prettifyLogMessage": False,
         },
     ),
-    SPANS: Drawing("table", {"showHeader": True, "cellHeight": "sm"}, {"align": "auto", "filterable": False}),
+    SPANS: Drawing("table", {"showHeader": True, "cellHeight": "sm"}, {"align": "auto", "filterable": False}, transform=as_spans),
     TRACE: Drawing("traces", {}),
 }
 
@@ -176,6 +203,8 @@ def field(panel: Panel, limit: float | None) -> Json:
         "mappings": UP_OR_DOWN if panel.kind == STATE else [],
         "links": linked,
     }
+    if panel.unit == COUNT and panel.kind in (STAT, RANKING):
+        defaults["decimals"] = 0  # increase() of a program that reported twice is a little more than what it counted
     return {"defaults": defaults, "overrides": OVERRIDES.get(panel.kind, none_of)(panel, limit)}
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from otel_agents.boards import logql, variables
-from otel_agents.boards.panels import BARS, LINES, RANKING, SPANS, STAT, TABLE, Board, Query, lines_of, panel, row, spans_of
+from otel_agents.boards.panels import BARS, COUNT, LINES, RANKING, SPANS, STAT, TABLE, Board, Query, lines_of, panel, row, spans_of
 from otel_agents.boards.promql import AGENT, BAD, COST, ERROR, FAILED, LOST, RUN, RUNNING, RUNS, above_none, inc, most, or0, p95, per_hour, share
 
 TOP = row(
     4,
-    panel(STAT, "Runs", "short", or0(inc(RUNS)), "Agent runs that ended in the time shown, whatever their outcome."),
+    panel(STAT, "Runs", COUNT, or0(inc(RUNS)), "Agent runs that ended in the time shown, whatever their outcome."),
     panel(
         STAT,
         "Failed",
@@ -28,11 +28,11 @@ TOP = row(
         empty="no runs",
     ),
     panel(STAT, "Cost", "currencyUSD", inc(COST), "The price of all model calls whose price is known; Cost says which are not.", empty="no known price"),
-    panel(STAT, "Running now", "short", or0(f"sum({above_none(str(RUNNING))})"), "Runs that began and have not ended, as of the last collection (a minute)."),
+    panel(STAT, "Running now", COUNT, or0(f"sum({above_none(str(RUNNING))})"), "Runs that began and have not ended, as of the last collection (a minute)."),
     panel(
         STAT,
         "Telemetry lost",
-        "short",
+        COUNT,
         or0(inc(LOST)),
         "Spans, logs and metric points that programs could not keep or send. Anything but 0: see Pipeline, and run `otel-agents doctor`.",
         alert="telemetry_lost",
@@ -56,7 +56,7 @@ AGENTS = row(
     panel(
         TABLE,
         "Agents",
-        "short",
+        COUNT,
         (
             Query(inc(RUNS, AGENT), "Runs"),
             Query(share(RUNS, AGENT, of=FAILED), "Failed", "percentunit"),
@@ -72,7 +72,7 @@ WRONG = row(
     panel(
         RANKING,
         "Why runs fail",
-        "short",
+        COUNT,
         most(inc(RUN.count.where(BAD), AGENT, ERROR)),
         "The errors that ended runs, most often first.",
         empty="no run failed",
@@ -80,7 +80,7 @@ WRONG = row(
     panel(
         TABLE,
         "Alerts that fire",
-        "short",
+        COUNT,
         Query('count by (alertname, severity) (ALERTS{alertstate="firing"})', "Firing"),
         "What Prometheus found wrong, of all services. Each alert's runbook is in its annotations.",
         empty="nothing fires",
@@ -88,7 +88,7 @@ WRONG = row(
     panel(
         TABLE,
         "Began and did not end",
-        "short",
+        COUNT,
         lines_of(f"{logql.counted(logql.STARTED, 'trace_id', AGENT)} unless {logql.counted(logql.ENDED, 'trace_id', AGENT)}", "Runs"),
         "Runs that are still going, or whose process died. The trace shows what they had done.",
         empty="all ended",
@@ -99,7 +99,7 @@ FAILURES = row(
     panel(
         SPANS,
         "Failures",
-        "short",
+        COUNT,
         spans_of(logql.spans(logql.A_RUN, logql.FAILED, shown=(logql.AGENT, logql.ERROR))),
         "The newest runs that failed; each leads to its conversation.",
         empty="no run failed",

@@ -10,7 +10,7 @@ from otel_agents.boards.links import between_boards
 from otel_agents.boards.panels import ANY, INSTANT, LOGS, METRICS, TABLE, TRACES, Board, Panel, Query, Row, Variable
 from otel_agents.boards.promql import INTERVAL, RANGE, placed
 
-COLUMNS, QUESTION_HEIGHT = 24, 3
+COLUMNS, QUESTION_HEIGHT = 24, 2
 TAG = "otel-agents"
 SCHEMA = 39  # Grafana 10.4 and later
 STORES = {METRICS: "Metrics", LOGS: "Logs", TRACES: "Traces"}

@@ -18,6 +18,16 @@ SAID, TOOLS = event(names.EVENT_CLIENT_INFERENCE_OPERATION_DETAILS), event(names
 STARTED, ENDED = event(names.EVENT_OA_RUN_STARTED), event(names.EVENT_OA_RUN_ENDED)
 
 
+def extracted(**paths: str) -> str:
+    """Labels taken out of lines that are JSON; what is no JSON stays without them, and is no error."""
+    quoted = ", ".join(f'{name}="{path.replace(chr(34), chr(92) + chr(34))}"' for name, path in paths.items())
+    return f"| json {quoted} | drop __error__, __error_details__"
+
+
+def shown_as(template: str) -> str:
+    return f"| line_format `{template}`"
+
+
 def counted(lines: str, *by: str) -> str:
     """How many lines there were in the time shown."""
     return f"sum by ({', '.join(by)}) (count_over_time({lines} [{RANGE}]))"

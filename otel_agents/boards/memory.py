@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from otel_agents.boards import variables
-from otel_agents.boards.panels import BARS, LINES, STAT, Board, panel, row
+from otel_agents.boards.panels import BARS, COUNT, LINES, STAT, Board, panel, row
 from otel_agents.boards.promql import CLIENT, HIT, MEMORY, OPERATION, SEARCHES, STORE, failing, inc, or0, p95, per_hour, share
 
 OPERATIONS = CLIENT.where(MEMORY)
 TOP = row(
     4,
-    panel(STAT, "Searches", "short", or0(inc(SEARCHES)), "Memory searches whose number of results is known."),
+    panel(STAT, "Searches", COUNT, or0(inc(SEARCHES)), "Memory searches whose number of results is known."),
     panel(
         STAT, "Found", "percentunit", share(SEARCHES, of=HIT), "The part of memory searches that found something. Good: more than 70 %.", empty="no searches"
     ),
-    panel(STAT, "Operations", "short", or0(inc(OPERATIONS.count)), "Memory operations, retrievals and embeddings in the time shown."),
+    panel(STAT, "Operations", COUNT, or0(inc(OPERATIONS.count)), "Memory operations, retrievals and embeddings in the time shown."),
     panel(STAT, "Failed", "percentunit", failing(OPERATIONS), "The part of these operations that ended with an error.", empty="no operations"),
 )
 SEARCH = row(

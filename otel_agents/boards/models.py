@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from otel_agents import semconv as names
 from otel_agents.boards import logql, variables
-from otel_agents.boards.panels import BARS, LINES, RANKING, SPANS, STAT, TABLE, Board, Query, lines_of, panel, row, spans_of
+from otel_agents.boards.panels import BARS, COUNT, LINES, MANY, RANKING, SPANS, STAT, TABLE, Board, Query, lines_of, panel, row, spans_of
 from otel_agents.boards.promql import (
     ANSWERED,
     BAD,
@@ -27,9 +27,10 @@ from otel_agents.boards.promql import (
 )
 
 FINISH = label(names.RESPONSE_FINISH_REASONS)
+REASON = f'| {FINISH}!="" | label_format reason=`{{{{regexReplaceAll "[^a-z_,]" .{FINISH} ""}}}}`'  # ["stop"] → stop
 TOP = row(
     4,
-    panel(STAT, "Calls", "short", or0(inc(CALL.count)), "Model calls in the time shown, retries that the client made itself not counted."),
+    panel(STAT, "Calls", COUNT, or0(inc(CALL.count)), "Model calls in the time shown, retries that the client made itself not counted."),
     panel(STAT, "Failed", "percentunit", failing(CALL), "The part of calls that ended with an error.", alert="model_calls_fail", empty="no calls"),
     panel(STAT, "Call p95", "s", p95(CALL), "95 % of calls were faster. The last bucket ends at 81.92 s.", empty="no calls"),
     panel(STAT, "First chunk p95", "s", p95(CHUNK), "What a reader waits until an answer begins.", alert="first_chunk_slow", empty="no streamed calls"),
@@ -53,7 +54,7 @@ WORK = row(
     panel(
         LINES,
         "Output tokens a second",
-        "short",
+        MANY,
         f"{rate(OUT, MODEL)} / {above_none(rate(CALL.seconds.where(GOOD), MODEL))}",
         "Tokens for each second of waiting: how fast a model writes, its thinking time included.",
         empty="no usage reported",
@@ -72,12 +73,12 @@ MODELS_TABLE = row(
     panel(
         TABLE,
         "Models",
-        "short",
+        COUNT,
         (
             Query(inc(CALL.count, PROVIDER, MODEL), "Calls"),
             Query(failing(CALL, PROVIDER, MODEL), "Failed", "percentunit"),
             Query(p95(CALL, PROVIDER, MODEL), "p95", "s"),
-            Query(inc(OUT, PROVIDER, MODEL), "Tokens out"),
+            Query(inc(OUT, PROVIDER, MODEL), "Tokens out", MANY),
             Query(inc(COST, PROVIDER, MODEL), "Cost", "currencyUSD"),
         ),
         "One line a model. An empty cost is an unknown price, not 0.",
@@ -89,7 +90,7 @@ ANSWERS = row(
     panel(
         TABLE,
         "Asked for, answered by",
-        "short",
+        COUNT,
         Query(inc(CALL.count.where(GOOD), MODEL, ANSWERED), "Calls"),
         "The model that was asked for and the one that answered: an alias that moved shows here as a new line.",
         empty="no calls",
@@ -97,8 +98,8 @@ ANSWERS = row(
     panel(
         RANKING,
         "Finish reasons",
-        "short",
-        lines_of(logql.counted(f'{logql.SAID} | {MODEL}=~"$model"', FINISH)),
+        COUNT,
+        lines_of(logql.counted(f'{logql.SAID} | {MODEL}=~"$model" {REASON}', "reason")),
         "Why answers ended. More than 5 % `length`: answers are cut short, raise the limit of output tokens.",
         empty="no calls",
     ),
@@ -108,7 +109,7 @@ FAILURES = row(
     panel(
         SPANS,
         "Failed calls",
-        "short",
+        COUNT,
         spans_of(logql.spans(f'{logql.MODEL} =~ "$model"', "kind = client", logql.FAILED, shown=(logql.MODEL, logql.ERROR))),
         "The newest calls that failed; each leads to its conversation.",
         empty="no call failed",

@@ -9,6 +9,7 @@ from otel_agents import semconv as names
 from otel_agents.boards import promql
 
 METRICS, LOGS, TRACES = "prometheus", "loki", "tempo"
+COUNT, MANY = "locale", "short"  # 1,234 of what is counted one by one; 1.23 K of what is not
 ANY = "any"  # in the place of an alert: whatever there is of it is too much
 GROUPED = re.compile(r"\bby \(([^)]*)\)")
 TITLES = {  # what a label is called by people; the order of a table's first columns
@@ -27,7 +28,7 @@ TITLES = {  # what a label is called by people; the order of a table's first col
     promql.STEP: "Step",
     promql.SIGNAL: "Signal",
     promql.REASON: "Reason",
-    promql.label(names.RESPONSE_FINISH_REASONS): "Finish reasons",
+    "reason": "Finish reason",
     "alertname": "Alert",
     "severity": "Severity",
     "exporter": "Exporter",

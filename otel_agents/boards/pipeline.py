@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from otel_agents.boards import variables
-from otel_agents.boards.panels import LINES, RANKING, STAT, STATE, Board, Query, panel, row
+from otel_agents.boards.panels import COUNT, LINES, RANKING, STAT, STATE, Board, Query, panel, row
 from otel_agents.boards.promql import LAG, LOST, OTHER, QUEUE, REASON, RUNS, SERVICE, SIGNAL, UNSENT, UP, above_none, inc, or0, share
 
 TOP = row(
     4,
-    panel(STAT, "Lost in programs", "short", or0(inc(LOST)), "Items that programs could not keep or send.", alert="telemetry_lost"),
+    panel(STAT, "Lost in programs", COUNT, or0(inc(LOST)), "Items that programs could not keep or send.", alert="telemetry_lost"),
     panel(
         STAT,
         "Not sent by the Collector",
-        "short",
+        COUNT,
         or0(f"sum({UNSENT})"),
         "Items that the Collector gave up, since it started. A store refused them: see its log.",
         alert="collector_loses",
@@ -20,7 +20,7 @@ TOP = row(
     panel(
         STAT,
         "Refused by Loki",
-        "short",
+        COUNT,
         or0("sum(increase(loki_discarded_samples_total[@]))"),
         "Lines that Loki would not take: too long, too old, too many streams.",
         alert="telemetry_lost",
@@ -40,7 +40,7 @@ STATES = row(
     panel(
         STATE,
         "Servers",
-        "short",
+        COUNT,
         Query(str(UP), "{{job}}"),
         "Whether Prometheus could reach each server of the stack.",
         alert="pipeline_down",
@@ -76,7 +76,7 @@ LOSSES = row(
     panel(
         RANKING,
         "Lost by signal and reason",
-        "short",
+        COUNT,
         above_none(inc(LOST, SIGNAL, REASON)),
         "Why programs lost items; `otel-agents doctor` says how to mend it.",
         empty="nothing was lost",

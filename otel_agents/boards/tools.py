@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from otel_agents.boards import logql, variables
-from otel_agents.boards.panels import LINES, RANKING, SPANS, STAT, TABLE, Board, Query, lines_of, panel, row, spans_of
+from otel_agents.boards.panels import COUNT, LINES, RANKING, SPANS, STAT, TABLE, Board, Query, lines_of, panel, row, spans_of
 from otel_agents.boards.promql import BAD, ERROR, TOOL, TOOL_CALL, failing, inc, most, or0, p95
 
 TOP = row(
     4,
-    panel(STAT, "Calls", "short", or0(inc(TOOL_CALL.count)), "Tool calls in the time shown."),
+    panel(STAT, "Calls", COUNT, or0(inc(TOOL_CALL.count)), "Tool calls in the time shown."),
     panel(STAT, "Failed", "percentunit", failing(TOOL_CALL), "The part of calls that ended with an exception.", alert="tool_fails", empty="no calls"),
     panel(STAT, "Call p95", "s", p95(TOOL_CALL), "95 % of calls were faster. The last bucket ends at 81.92 s.", empty="no calls"),
 )
@@ -30,7 +30,7 @@ TABLES = row(
     panel(
         TABLE,
         "Tools",
-        "short",
+        COUNT,
         (
             Query(inc(TOOL_CALL.count, TOOL), "Calls"),
             Query(failing(TOOL_CALL, TOOL), "Failed", "percentunit"),
@@ -44,7 +44,7 @@ TABLES = row(
     panel(
         RANKING,
         "Why calls fail",
-        "short",
+        COUNT,
         most(inc(TOOL_CALL.count.where(BAD), TOOL, ERROR)),
         "The exceptions that tools raised, most often first.",
         empty="no call failed",
@@ -56,18 +56,20 @@ LISTS = row(
     panel(
         TABLE,
         "Over 10 calls in a trace",
-        "short",
+        COUNT,
         lines_of(logql.top(f"{logql.counted(f'{logql.TOOLS} | {TOOL}=~`$tool`', 'trace_id', TOOL)} > 10"), "Calls"),
         "Traces that called one tool very often: a loop, or a tool that gives too little at a time.",
         empty="no trace called a tool more than 10 times",
+        width=9,
     ),
     panel(
         SPANS,
         "Failed calls",
-        "short",
+        COUNT,
         spans_of(logql.spans(f'{logql.TOOL} =~ "$tool"', logql.FAILED, shown=(logql.TOOL, logql.AGENT, logql.ERROR))),
         "The newest calls that failed; each leads to its conversation.",
         empty="no call failed",
+        width=15,
     ),
 )
 TOOLS = Board(

@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import Asked, Reader, boards
+import yaml
+from asking import GRAFANA, Asked, Reader, boards
 from bustle import ENVIRONMENT, SERVICES, SHOPS, bustle, service
 from patience import until_it_holds
 from sent import samples
 
 from otel_agents.boards.alerts import ALERTS
 from otel_agents.boards.promql import placed
+from otel_agents.cli.scripted import ANSWERS, QUESTIONS
 from otel_agents.stack.native import Native
 
+pytestmark = pytest.mark.timeout(600)
 ARTIFACTS = "OTEL_AGENTS_TEST_ARTIFACTS"  # a folder for the table and for what previews are drawn from
 RESTING = {  # where nothing is well, and can't be made otherwise at will
     ("oa-pipeline", "Queue fill"),  # a queue that is empty at every scrape
@@ -27,17 +30,18 @@ RESTING = {  # where nothing is well, and can't be made otherwise at will
     ("oa-pipeline", "Longest shipper lag"),
 }
 CHOSEN = dict.fromkeys(("agent", "provider", "model", "tool", "conversation"), ".*")
-SEARCHED = "offer"
+SEARCHED = "lisbon"
+ALERTS_S = 240  # a Prometheus that was just started writes ALERTS from its third evaluation on: it restores what fired before, first
 LEAD_S = 10  # the window begins before the programs do: a series that began outside of it has no increase
 SHARE = 0.05  # what increase() may add to a program that reported more than once, which it extrapolates
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def journals(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("bustle")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def reader(stack: Native, journals: Path) -> Iterator[Reader]:
     """Somebody who looks at the boards when the programs' last metrics have arrived and an alert has fired."""
     with bustle(stack, journals) as began:
@@ -45,12 +49,12 @@ def reader(stack: Native, journals: Path) -> Iterator[Reader]:
         services = "|".join(map(service, SERVICES))
         of_shop = f'sum(increase(otel_agents_runs_total{{service_name="{service("shop")}"}}[10m]))'
         until_it_holds(lambda: stores.value(of_shop) == 9 * SHOPS)
-        until_it_holds(lambda: bool(stores.value('count(ALERTS{alertname="AgentLoops",alertstate="firing"})')), seconds=150)
-        [newest, *_] = stores.search(f'{{ resource.service.name = "{service("shop")}" && name = "chat gpt-4o-mini" }}', began, time.time() + 1)
-        yield Reader(stores, {**CHOSEN, "env": ENVIRONMENT, "service": services, "trace": newest["traceID"], "search": SEARCHED}, began - LEAD_S)
+        until_it_holds(lambda: bool(stores.value('count(ALERTS{alertname="AgentLoops",alertstate="firing"})')), seconds=ALERTS_S)
+        [failed_once] = stores.search(f'{{ resource.service.name = "{service("assistant")}" && status = error }}', began, time.time() + 1)
+        yield Reader(stores, {**CHOSEN, "env": ENVIRONMENT, "service": services, "trace": failed_once["traceID"], "search": SEARCHED}, began - LEAD_S)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def asked(reader: Reader) -> list[Asked]:
     return list(reader.targets())
 
@@ -122,8 +126,8 @@ SENT: Mapping[tuple[str, str, str], tuple[tuple[str, ...], Mapping[str, float]]]
         {"gpt-4o-mini gpt-4o-mini-2024-07-18": 4 * SHOPS, "gpt-4o-mini ": 12, "gpt-4o-mini gpt-4o-mini": 5, "house-7b ": 2 * SHOPS},
     ),
     ("models", "Finish reasons", "A"): (
-        ("gen_ai_response_finish_reasons",),
-        {'["stop"]': 4 * SHOPS + 2, '["length"]': 2 * SHOPS, '["error"]': SHOPS, '["tool_call"]': 3, "": 12},
+        ("reason",),
+        {"stop": 4 * SHOPS + 2, "length": 2 * SHOPS, "error": SHOPS, "tool_call": 3},
     ),
     ("cost", "Without a price", "A"): ((MODEL,), {"house-7b": 2 * SHOPS}),
     ("tools", "Tools", "A"): ((TOOL,), {"price": 4 * SHOPS, "stock": 6 * SHOPS, "poll": 12, "weather": 2, "trains": 1}),
@@ -133,8 +137,6 @@ SENT: Mapping[tuple[str, str, str], tuple[tuple[str, ...], Mapping[str, float]]]
     ("memory", "Searches", "A"): ((), {"": 6 * SHOPS + 2}),
     ("memory", "Found", "A"): ((), {"": (4 * SHOPS + 2) / (6 * SHOPS + 2)}),
     ("pipeline", "Behind _other", "A"): ((), {"": 2 / (9 * SHOPS + 7)}),
-    ("pipeline", "Refused by Loki", "A"): ((), {"": 1}),
-    ("pipeline", "Not sent by the Collector", "A"): ((), {"": 1}),
 }
 ADDED_UP = {  # panel → the series whose sum, over all journals, it shows
     ("fleet", "Runs", "A"): "otel_agents_runs_total",
@@ -161,6 +163,12 @@ def test_sums_are_those_of_the_journals(asked: list[Asked], journals: Path, plac
     assert figures(asked, *place) == pytest.approx({"": written}, rel=SHARE)
 
 
+@pytest.mark.parametrize("panel", ["Refused by Loki", "Not sent by the Collector"])
+def test_what_a_store_refuses_is_counted(asked: list[Asked], panel: str) -> None:
+    """One line was too long for Loki; other tests on this stack have theirs."""
+    assert figures(asked, "pipeline", panel, "A")[""] >= 1
+
+
 def test_conversations_cost_what_their_calls_cost(asked: list[Asked]) -> None:
     found = figures(asked, "cost", "Dearest conversations", "A", CONVERSATION)
     assert found.pop("journey-1") > 0
@@ -168,11 +176,30 @@ def test_conversations_cost_what_their_calls_cost(asked: list[Asked]) -> None:
 
 
 def test_what_was_said_stands_beside_its_trace(asked: list[Asked]) -> None:
-    said = rows(asked, "conversations", "Said")
-    assert all(row["line"].startswith("◂ ") and "▸ an offer for order-" in row["line"] for row in said)
-    assert {row["name"] for row in rows(asked, "conversations", "Trace")} >= {"invoke_agent seller", "chat gpt-4o-mini", "execute_tool price"}
-    assert {row["line"] for row in rows(asked, "conversations", "Log lines")} <= {"selling tea", "selling coffee"}
-    assert all(SEARCHED in row["line"] for row in rows(asked, "conversations", "Found"))
+    """The run in which a tool failed, was asked again, and the model answered."""
+    asks, again, answers = sorted((row["line"].split("\n", 1) for row in rows(asked, "conversations", "Said")), key=lambda said: said[0])
+    assert [head.rpartition(" · ")[0] for head, _ in (asks, again, answers)] == ["travel_assistant · gpt-4o-mini"] * 3
+    assert asks[1].startswith(f"◂ {QUESTIONS[0]}\n")
+    assert asks[1].endswith('▸ weather {"city":"Lisbon"}')
+    assert again[1] == '◂ failed: the weather service did not answer within 0.15 s\n▸ weather {"city":"Lisbon"}'
+    assert answers[1].startswith('◂ {"sky": "sunny, windy evenings"')
+    assert answers[1].strip().endswith(f"▸ {ANSWERS[0]}")
+
+
+def test_tools_and_log_lines_of_the_trace(asked: list[Asked]) -> None:
+    assert {row["line"] for row in rows(asked, "conversations", "Tools")} == {
+        'weather {"city":"Lisbon"} ✗ TimeoutError',
+        'weather {"city":"Lisbon"} → {"high_c":21,"low_c":12,"sky":"sunny, windy evenings"}',
+    }
+    assert [row["line"] for row in rows(asked, "conversations", "Log lines")] == ["weather failed: the weather service did not answer within 0.15 s"]
+    names = [row["name"] for row in rows(asked, "conversations", "Trace")]
+    assert sorted(names) == ["chat gpt-4o-mini"] * 3 + ["execute_tool weather"] * 2 + ["invoke_agent travel_assistant", "search_memory", "upsert_memory"]
+
+
+def test_what_is_searched_for_is_found(asked: list[Asked]) -> None:
+    found = rows(asked, "conversations", "Found")
+    assert {row["service_name"] for row in found} == {service("assistant")}
+    assert len(found) == 5
 
 
 def test_runs_that_did_not_end_are_the_one_that_goes_on_and_the_one_that_died(asked: list[Asked]) -> None:
@@ -207,3 +234,34 @@ def figures(asked: list[Asked], board: str, panel: str, ref: str, *labels: str) 
 
 def values(journal: Path, series: str) -> list[float]:
     return [value for _, value in samples(journal).get(series, [])]
+
+
+# ------------------------------------------------------------------------------------------------ from store to store
+
+
+def provisioned() -> dict[str, Any]:
+    """The data sources' settings as Grafana reads the file, by uid: `$$` is its `$`."""
+    text = (GRAFANA / "provisioning" / "datasources" / "otel-agents.yaml").read_text().replace("$$", "$")
+    return {source["uid"]: source["jsonData"] for source in yaml.safe_load(text)["datasources"]}
+
+
+def test_the_provisioned_links_lead_from_store_to_store(reader: Reader) -> None:
+    """Exemplar → trace → its lines → its agent's metrics, by the very queries and names that Grafana is given."""
+    sources, stores, now = provisioned(), reader.stores, time.time()
+    [destination] = sources["prometheus"]["exemplarTraceIdDestinations"]
+    [found, *_] = stores.exemplars(f'gen_ai_invoke_agent_duration_seconds_bucket{{service_name="{service("assistant")}"}}', reader.since, now)
+    trace_id = found["exemplars"][0]["labels"][destination["name"]]
+    root = next(span for span in stores.trace(trace_id) if span["name"].startswith("invoke_agent"))
+
+    to_logs, to_metrics = sources["tempo"]["tracesToLogsV2"], sources["tempo"]["tracesToMetrics"]
+    lines = stores.lines(to_logs["query"].replace("${__trace.traceId}", trace_id), reader.since)
+    [field] = sources["loki"]["derivedFields"]
+    assert {line.labels[field["matcherRegex"]] for line in lines} == {trace_id}
+
+    has = {one["key"]: one["value"].get("stringValue") for one in [*root["attributes"], *root["resource"]]}
+    tags = ",".join(f'{tag["value"]}="{has[tag["key"]]}"' for tag in to_metrics["tags"])
+    for query in to_metrics["queries"]:
+        assert stores.query(query["query"].replace("$__tags", tags)), query
+
+    assert sources["tempo"]["serviceMap"] == {"datasourceUid": "prometheus"}
+    until_it_holds(lambda: stores.value(f'sum(traces_service_graph_request_total{{client="{service("shop")}",server="house"}})') == 3 * SHOPS)
