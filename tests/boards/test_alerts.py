@@ -75,3 +75,9 @@ def test_a_rule_without_its_minimum_breaks_its_test(promtool: Path, tmp_path: Pa
     done = promtool_on(promtool, tmp_path / "cases.yaml")
     assert done.returncode != 0
     assert "exp:[]" in done.stdout + done.stderr  # it fired where nothing should
+
+
+def test_the_documentation_knows_every_alert() -> None:
+    """The table of grafana/README.md: name, minimum, severity and key of each."""
+    found = re.findall(r"^\| (\w+) \| .* \| (\d*) \| (page|ticket) \| `?(\w*)`? \|$", (ROOT / "grafana" / "README.md").read_text(), re.MULTILINE)
+    assert found == [(alert.name, str(alert.minimum or ""), alert.severity, alert.key if alert.threshold is not None else "") for alert in ALERTS]
