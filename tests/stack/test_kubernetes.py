@@ -21,7 +21,7 @@ import manifests
 import pytest
 import yaml
 from manifests import KUBERNETES, Json, mistakes, objects
-from otlp_server import grpc_receiver, http_receiver
+from otlp_server import Receiver, grpc_receiver, http_receiver
 from patience import until_it_holds
 from processes import run, written
 from promql_parser import parse
@@ -465,6 +465,56 @@ def test_an_agent_reads_the_nodes_journals_and_feeds_the_gateway(otelcol: Path, 
     assert gateway.names() == ["step here", "step here"]
     assert {path.stat().st_mode & 0o777 for path in journals.rglob("*.jsonl")} == {0o640}
     assert {path.stat().st_mode & 0o777 for path in journals.rglob("*") if path.is_dir()} == {0o750}
+
+
+FAILING = """
+    import logging
+    import otel_agents as oa
+    with oa.agent("planner"):
+        logging.getLogger("program").warning("it was said")
+        with oa.step("fails") as step:
+            raise ValueError("kept by the samplers")
+"""
+
+
+def said(stores: Receiver) -> list[str]:
+    """The text of each log line; events have none."""
+    return [item.get("body", {}).get("stringValue", "") for item in stores.items("logs")]
+
+
+def test_what_a_program_sends_passes_all_tiers_to_its_store(users: list[Json], otelcol: Path, tmp_path: Path) -> None:
+    """Agent, gateway and sampler run with their manifests' files and variables; only addresses are of this machine. A trace with an error is kept."""
+    journals, program = tmp_path / "journals", written(tmp_path, FAILING)
+    with http_receiver() as stores, grpc_receiver() as tempo:
+        feeds = {
+            "STACK_PROMETHEUS": stores.url,
+            "STACK_LOKI": stores.url,
+            "STACK_TEMPO_OTLP": tempo.url.removeprefix("http://"),
+            "STACK_TEMPO_INSECURE": "true",
+        }
+        with running("otelcol-sampler", users, otelcol, tmp_path / "sampler", **feeds, STACK_DECISION_WAIT="2s") as sampler:
+            samplers = {"STACK_SAMPLERS_HOST": "127.0.0.1", "STACK_SAMPLERS_PORT": str(sampler["otlp_grpc"])}
+            with running("otelcol-gateway", users, otelcol, tmp_path / "gateway", **feeds, **samplers) as gateway:
+                gateways = {"STACK_GATEWAY_HOST": "127.0.0.1", "STACK_GATEWAY_PORT": str(gateway["otlp_grpc"])}
+                with running("otelcol-agent", users, otelcol, tmp_path / "agent", **gateways, OTEL_AGENTS_JOURNAL_DIR=f"{journals}/*") as agent:
+                    endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{agent['otlp_http']}"}
+                    assert run(program, journal=tmp_path / "own", **endpoint).status == 1
+                    assert run(program, journal=journals / "planner", OTEL_AGENTS_SHIP="false").status == 1
+                    assert tempo.wait_for(lambda: len(tempo.names()) >= 4, 60)
+                    assert stores.wait_for(lambda: said(stores).count("it was said") >= 2 and bool(stores.items("metrics")), 60)
+    assert said(stores).count("it was said") == 2
+    assert tempo.names() == ["invoke_agent planner", "invoke_agent planner", "step fails", "step fails"]
+    assert {request.signal for request in stores.requests} == {"metrics", "logs"}
+    assert {request.path for request in stores.requests} == {"/api/v1/otlp/v1/metrics", "/otlp/v1/logs"}
+    sent = [{name.lower(): value for name, value in request.headers.items()} for request in (*stores.requests, *tempo.requests)]
+    assert {headers.get("authorization") for headers in sent} == {"Bearer a-secret"}
+
+
+def test_a_tier_starts_before_the_next_one_has_a_name(otelcol: Path, tmp_path: Path) -> None:
+    found = built("overlays/full")
+    for workload, nobody in (("otelcol-agent", "STACK_GATEWAY_HOST"), ("otelcol-gateway", "STACK_SAMPLERS_HOST")):
+        with running(workload, found, otelcol, tmp_path / workload, **{nobody: "nobody.invalid"}) as taken:
+            assert ask(f"http://127.0.0.1:{taken['health']}/").status == 200
 
 
 def test_the_sidecars_program_writes_where_the_collector_reads() -> None:
