@@ -51,8 +51,8 @@ def quantity(value: Any, units: Mapping[str, float], wrong: str) -> float:
     if found is None or found[2].lower() not in units:
         raise ValueError(wrong)
     amount = float(found[1]) * units[found[2].lower()]
-    if amount <= 0:
-        raise ValueError(f"{wrong} (more than 0)")
+    if not 0 < amount < float("inf"):
+        raise ValueError(f"{wrong} (more than 0{', and finite' if amount else ''})")
     return amount
 
 

@@ -488,6 +488,10 @@ def test_sections_are_kept_by_name() -> None:
             {"OTEL_BSP_SCHEDULE_DELAY": "soon"},
             "OTEL_BSP_SCHEDULE_DELAY='soon' is not a time: write seconds as a number, or 500ms, 30s, 15m, 12h, 7d",
         ),
+        (
+            {"OTEL_AGENTS_CONTENT_MAX_BYTES": "1e999"},
+            "OTEL_AGENTS_CONTENT_MAX_BYTES='1e999' is not a size: write bytes as a number, or 512MB, 1GiB (more than 0, and finite)",
+        ),
         ({"OTEL_AGENTS_METRIC_CARDINALITY": "2.5"}, "OTEL_AGENTS_METRIC_CARDINALITY='2.5' is not a count: write a whole number from 1 up"),
         ({"OTEL_AGENTS_LOG_LEVEL": "loud"}, "OTEL_AGENTS_LOG_LEVEL='loud' is not a log level: use debug, info, warning, error, critical, or a number"),
         ({"OTEL_AGENTS_CONTENT_IN": "bodies"}, "OTEL_AGENTS_CONTENT_IN='bodies' is not known here: use spans, events, or both"),
