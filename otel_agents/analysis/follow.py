@@ -40,7 +40,8 @@ class Follower:
         whole = new[: new.rfind(b"\n") + 1]
         self.positions[segment.key] = start + len(whole)
         for line in whole.splitlines():
-            yield from self.decoders[segment.signal].items(line, str(segment.path))
+            if not line.startswith(b" "):  # else it only repeats what an earlier segment has told
+                yield from self.decoders[segment.signal].items(line, str(segment.path))
 
     def before(self, count: int, since: int = 0) -> list[Item]:
         """What was there already, in order of time: all since a moment (nanoseconds since the epoch), or the last `count` items."""

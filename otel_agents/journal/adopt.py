@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from otel_agents.journal.files import NAME, OFFSETS, Segment, as_sent, locked, release
+from otel_agents.journal.runs import died, is_last, told_again
 from otel_agents.journal.tally import Offsets
 
 ELECTION = "adopter.lock"
@@ -30,10 +31,13 @@ Ship = Callable[[str, list[Segment]], bool]
 
 
 class Adopter:
-    """Sends what unlocked segments of this destination still hold; `ship(signal, segments)` says whether all of it went out."""
+    """Sends what unlocked segments of this destination still hold; `ship(signal, segments)` says whether all of it went out.
 
-    def __init__(self, folder: Path, own: str) -> None:
-        self._folder, self._own = folder, own
+    append(signal, line): writes to our own segments.
+    """
+
+    def __init__(self, folder: Path, own: str, append: Callable[[str, bytes], None]) -> None:
+        self._folder, self._own, self._append = folder, own, append
         self._election: Segment | None = None
         self._entries: Scan | None = None
         self._next_scan = 0.0
@@ -100,7 +104,7 @@ class Adopter:
         if fd is None:
             return None
         dead = held(parts["signal"], path, fd)
-        dead.offset = min(self._left_by(parts["owner"]).sent.get(name, 0), dead.size)
+        dead.offset = min(max(self._left_by(parts["owner"]).sent.get(name, 0), told_again(fd)), dead.size)
         return dead
 
     def _left_by(self, owner: str) -> Offsets:
@@ -123,7 +127,10 @@ class Adopter:
         offsets.save()
 
     def finish(self, segment: Segment) -> None:
-        """It is sent: keep it readable under its other name; an empty one just goes."""
+        """It is sent: keep it readable under its other name; an empty one just goes. The runs that its process did not end are ended by us."""
+        if segment.signal == "logs" and is_last(segment.path):
+            for line in died(segment.path, segment.fd):
+                self._append("logs", line)
         with suppress(OSError):
             if segment.size:
                 os.rename(segment.path, as_sent(segment.path))

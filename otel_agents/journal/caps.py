@@ -11,6 +11,7 @@ from pathlib import Path
 
 from otel_agents.journal.adopt import owner_of
 from otel_agents.journal.files import BESIDE, BROKEN_OFF, NAME, OFFSETS, lines_after, locked
+from otel_agents.journal.runs import told_again
 from otel_agents.journal.segments import Journal
 from otel_agents.journal.tally import Offsets
 
@@ -79,7 +80,7 @@ class Caps:
         if fd is None:
             return False
         try:
-            lost = 0 if kept.is_sent else lines_after(fd, acknowledged(kept.path))
+            lost = 0 if kept.is_sent else lines_after(fd, max(acknowledged(kept.path), told_again(fd)))
             os.unlink(kept.path)
         except OSError:
             return False

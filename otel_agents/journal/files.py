@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -41,12 +42,13 @@ class Segment:
     began: float = field(default_factory=time.monotonic)
 
 
-def create(signal: str, path: Path, mode: int = 0o600) -> Segment:
-    """A new segment under its final name, where nobody could meet it unlocked."""
+def create(signal: str, path: Path, mode: int = 0o600, head: bytes = b"") -> Segment:
+    """A new segment under its final name, where nobody could meet it unlocked. head: what it begins with, of which nothing is to be sent."""
     unfinished = path.with_name(path.name + UNFINISHED)
     fd = os.open(unfinished, CREATE, mode)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        write_whole(fd, head)
         status = os.fstat(fd)
         os.rename(unfinished, path)
     except OSError:
@@ -54,7 +56,13 @@ def create(signal: str, path: Path, mode: int = 0o600) -> Segment:
         with suppress(OSError):
             os.unlink(unfinished)
         raise
-    return Segment(signal, path, fd, status.st_dev, status.st_ino)
+    return Segment(signal, path, fd, status.st_dev, status.st_ino, offset=len(head))
+
+
+def write_whole(fd: int, content: bytes) -> None:
+    """Write all of it, or say that the disk is full."""
+    if content and os.write(fd, content) != len(content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def is_same(segment: Segment) -> bool:

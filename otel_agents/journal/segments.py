@@ -8,7 +8,6 @@ sent it; whoever finds a segment unlocked knows that its process is gone.
 from __future__ import annotations
 
 import errno
-import itertools
 import os
 import threading
 import time
@@ -17,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from otel_agents.journal.files import Segment, as_sent, create, is_same, lines_after, locked, new_owner, release
+from otel_agents.journal.runs import RUN, Runs
 from otel_agents.journal.tally import Dropped, Said, Tally
 
 MIB = 2**20
@@ -76,7 +76,8 @@ class Journal:
         self.tally, self.said = Tally(self._dropped), Said()
         self.others_bytes = 0  # unsent bytes of everybody else in the journal folder, as last counted
         self.rotations = 0
-        self._numbers = itertools.count(1)
+        self._numbers: dict[str, int] = {}
+        self._runs = Runs()
         self._lock = threading.RLock()  # a signal handler may end a span while this thread holds it
         self._rotating = False
         self._current: dict[str, Segment] = {}
@@ -89,7 +90,11 @@ class Journal:
 
     def append(self, signal: str, line: bytes) -> None:
         """Write one whole line (with its newline); what can't be written is counted, never raised."""
-        self._put(signal, line)
+        if signal == "logs" and RUN in line:
+            with self._runs.noted(line):
+                self._put(signal, line)
+        else:
+            self._put(signal, line)
         if self._aside:
             self.write_aside(ASIDE_AT_ONCE)
 
@@ -191,13 +196,17 @@ class Journal:
             raise
 
     def _create(self, signal: str) -> Segment:
-        path = self.folder / f"{signal}-{self.owner}-{next(self._numbers)}.jsonl"
+        number = self._numbers.get(signal, 0) + 1
+        path = self.folder / f"{signal}-{self.owner}-{number}.jsonl"
+        head = self._runs.again() if signal == "logs" else b""
         try:
-            return create(signal, path, self._file_mode)
+            new = create(signal, path, self._file_mode, head)
         except FileNotFoundError:
             self.root.mkdir(mode=self._folder_mode, parents=True, exist_ok=True)
             self.folder.mkdir(mode=self._folder_mode, exist_ok=True)
-            return create(signal, path, self._file_mode)
+            new = create(signal, path, self._file_mode, head)
+        self._numbers[signal] = number  # without a gap: a segment that has no successor is the last one
+        return new
 
     def _rotate(self, old: Segment, new: Segment) -> Segment:
         """Put the new file behind the same descriptor; a copy of the old one keeps its lock until it is sent."""

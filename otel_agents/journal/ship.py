@@ -54,7 +54,7 @@ class Shipper:
         self._lock = threading.Lock()
         self._known: dict[str, Courier] | None = None
         self._offsets = Offsets(journal.folder / f"{journal.owner}{OFFSETS}")
-        self._adopter = Adopter(journal.folder, journal.owner)
+        self._adopter = Adopter(journal.folder, journal.owner, journal.append)
         self._caps = Caps(journal)
         self._behind_since: dict[str, float] = {}
 

@@ -283,10 +283,10 @@ def test_a_forked_child_has_its_own_segment_and_unlocks_nothing(tmp_path: Path) 
 def test_a_signal_handlers_item_is_put_aside_while_its_thread_rotates(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     create = segments.create
 
-    def interrupted(signal: str, path: Path, mode: int) -> Segment:
+    def interrupted(signal: str, path: Path, mode: int, head: bytes) -> Segment:
         monkeypatch.setattr(segments, "create", create)
         journal.append("traces", b"from the handler\n")
-        return create(signal, path, mode)
+        return create(signal, path, mode, head)
 
     monkeypatch.setattr(segments, "create", interrupted)
     journal.append("traces", b"a\n")

@@ -1,0 +1,136 @@
+"""Runs in progress: told again at the head of each new segment of logs, and closed by whoever finds that their process has died.
+
+A line that begins with a blank repeats what an earlier segment has told. It is there for those who read the files, and is not sent again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from otel_agents import semconv as names
+from otel_agents.journal.encode import HEAD, TAIL_START
+from otel_agents.journal.files import CHUNK, NAME, as_sent
+
+RUN = b'"eventName":"otel_agents.run.'  # outside of a string, where every quote is escaped, only a record's own name looks like this
+STARTED = f'"eventName":"{names.EVENT_OA_RUN_STARTED}"'.encode()
+SPAN_ID = re.compile(rb'"spanId":"([0-9a-f]{16})"')
+AGAIN = re.compile(rb"(?: [^\n]*\n)*")
+MOST_BYTES = 2**18  # of what is told again; a program with more open runs than that has its oldest told by their segments alone
+
+
+class Runs:
+    """The lines of the runs that have begun in this process and not ended, by the ids of their spans."""
+
+    def __init__(self) -> None:
+        self._open: dict[bytes, bytes] = {}
+        self._under_way: dict[int, bytes] = {}
+
+    @contextmanager
+    def noted(self, line: bytes) -> Iterator[None]:
+        """Write a run's line within: what it says counts before it is written, so that no other thread's new segment tells of it wrongly."""
+        thread = threading.get_ident()
+        self._under_way[thread] = line
+        self.note(line)
+        try:
+            yield
+        finally:
+            self._under_way.pop(thread, None)
+
+    def note(self, line: bytes) -> None:
+        """Take a line into account, if it is a run's."""
+        ids = SPAN_ID.findall(line) if RUN in line else []
+        if ids and STARTED in line:
+            self._open[ids[-1]] = line
+        elif ids:
+            self._open.pop(ids[-1], None)
+
+    def open(self) -> list[bytes]:
+        """The lines of those that have not ended."""
+        return list(self._open.values())
+
+    def again(self) -> bytes:
+        """The head of a new segment of logs: what is open, but for the line that this thread is about to write there."""
+        told, size, own = list[bytes](), 0, self._under_way.get(threading.get_ident())
+        for line in reversed(self.open()):
+            size += len(line)
+            if size <= MOST_BYTES and line is not own:
+                told.append(b" " + line)
+        return b"".join(reversed(told))
+
+
+def told_again(fd: int) -> int:
+    """How many bytes at the start of a segment only repeat what an earlier one has told."""
+    found = AGAIN.match(os.pread(fd, CHUNK, 0)) if os.pread(fd, 1, 0) == b" " else None
+    return found.end() if found is not None else 0
+
+
+def is_last(path: Path) -> bool:
+    """Whether the process began no later segment of this signal: then it says which runs were open at the end."""
+    stem, _, number = path.name.removesuffix(".jsonl").rpartition("-")
+    later = path.with_name(f"{stem}-{int(number) + 1}.jsonl")
+    return not (later.exists() or as_sent(later).exists())
+
+
+def died(path: Path, fd: int) -> Iterator[bytes]:
+    """A line for each run that was open when the process died whose last segment of logs this is: `run.ended` with the outcome `died`."""
+    runs = Runs()
+    with open(fd, "rb", closefd=False) as file:
+        file.seek(0)
+        for line in file:
+            runs.note(line.lstrip())
+    steps = LastSteps(path)
+    for line in runs.open():
+        at = line.rfind(TAIL_START)
+        with suppress(ValueError, KeyError):  # torn, or of another version
+            yield HEAD["logs"] + orjson.dumps(ended(orjson.loads(line[len(HEAD["logs"]) : at]), steps)) + line[at:].rstrip() + b"\n"
+
+
+def ended(run: dict[str, Any], steps: LastSteps) -> dict[str, Any]:
+    """The record that closes a run, made of the one that began it; its time is the last sign of life in its trace."""
+    step, at = steps.of(run["traceId"])
+    told = {names.OA_OUTCOME: "died", **({names.OA_LAST_STEP: step} if step else {})}
+    return {
+        **run,
+        "timeUnixNano": max(run["timeUnixNano"], at, key=int),
+        "observedTimeUnixNano": str(time.time_ns()),
+        "attributes": [*run.get("attributes", ()), *({"key": name, "value": {"stringValue": value}} for name, value in told.items())],
+        "eventName": names.EVENT_OA_RUN_ENDED,
+    }
+
+
+class LastSteps:
+    """The last span that ended in a trace, from the segments of one process, the newest first."""
+
+    def __init__(self, logs: Path) -> None:
+        self._logs = logs
+
+    @cached_property
+    def _traces(self) -> list[Path]:
+        owner = NAME.fullmatch(self._logs.name)
+        found = [(int(one["number"]), path) for path in self._logs.parent.iterdir() if (one := NAME.fullmatch(path.name)) and of(one, owner)]
+        return [path for _, path in sorted(found, reverse=True)]
+
+    def of(self, trace: str) -> tuple[str, str]:
+        """Its name and end (nanoseconds since the epoch); nothing and "0" where none had ended."""
+        for path in self._traces:
+            with suppress(OSError, ValueError, LookupError):
+                content = path.read_bytes()
+                at = content.rindex(b'"traceId":"%s"' % trace.encode())
+                line = content[content.rfind(b"\n", 0, at) + 1 : content.index(b"\n", at)]
+                span = orjson.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+                return span["name"], span["endTimeUnixNano"]
+        return "", "0"
+
+
+def of(traces: re.Match[str], logs: re.Match[str] | None) -> bool:
+    return logs is not None and traces["signal"] == "traces" and traces["owner"] == logs["owner"]

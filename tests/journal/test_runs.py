@@ -1,0 +1,103 @@
+"""Runs in progress are known wherever their process dies."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from otlp_server import http_receiver
+from rig import RESOURCE, Rig
+
+from otel_agents.journal.encode import Lines
+from otel_agents.journal.files import locked
+
+MakeRig = Callable[..., Rig]
+LINES = Lines(lambda text, name="": text)
+TRACE = "5b8efff798038103d269b633813fc60c"
+
+
+def event(word: str, span: str) -> bytes:
+    """A record of a run, with an attribute that looks like one."""
+    looks_like = {"key": "spanId", "value": {"stringValue": f'"eventName":"otel_agents.run.ended","spanId":"{span}"'}}
+    record = {"timeUnixNano": "5", "attributes": [looks_like], "eventName": f"otel_agents.run.{word}", "traceId": TRACE, "spanId": span}
+    return LINES.line("logs", json.dumps(record, separators=(",", ":")).encode(), RESOURCE, None)
+
+
+def span(name: str, end: int) -> bytes:
+    record = {"traceId": TRACE, "spanId": f"{end:016x}", "name": name, "endTimeUnixNano": str(end)}
+    return LINES.line("traces", json.dumps(record, separators=(",", ":")).encode(), RESOURCE, None)
+
+
+def taken(receiver: Any) -> list[tuple[str, str]]:
+    return [(item["eventName"].rpartition(".")[2], item["spanId"].lstrip("0")) for item in receiver.items("logs")]
+
+
+def adopt(one: Rig) -> None:
+    for _ in range(2):  # what the adopter writes goes out with the next round
+        one.shipper._adopter._next_scan = 0.0
+        one.shipper.run_once()
+
+
+def test_a_new_segment_tells_again_which_runs_are_open_and_none_is_sent_again(rig: MakeRig) -> None:
+    with http_receiver() as receiver:
+        one = rig(receiver.url, rotate_bytes=1)
+        for line in (event("started", "a".zfill(16)), event("started", "b".zfill(16)), event("ended", "a".zfill(16)), event("started", "c".zfill(16))):
+            one.journal.append("logs", line)
+        heads = [sum(line.startswith(b" ") for line in segment.path.read_bytes().splitlines()) for segment in one.journal.segments("logs")]
+        one.shipper.run_once()
+        assert taken(receiver) == [("started", "a"), ("started", "b"), ("ended", "a"), ("started", "c")]
+    assert heads == [0, 1, 1, 1]
+    assert one.dropped == {}
+
+
+def test_what_a_dead_process_had_open_is_ended_once_in_its_place(rig: MakeRig) -> None:
+    with http_receiver() as receiver:
+        one, other = rig(receiver.url, rotate_bytes=1), rig(receiver.url)
+        journal = one.journal
+        for name, end in (("first", 7), ("last", 9)):
+            journal.append("traces", span(name, end))
+        for line in (event("started", "a".zfill(16)), event("started", "b".zfill(16)), event("ended", "a".zfill(16)), event("started", "c".zfill(16))):
+            journal.append("logs", line)
+        journal.close()
+        for _ in range(3):
+            adopt(other)
+        assert sorted(taken(receiver)) == sorted([("started", "a"), ("started", "b"), ("ended", "a"), ("started", "c"), ("ended", "b"), ("ended", "c")])
+        closing = [item for item in receiver.items("logs") if item["attributes"][-1]["key"] == "otel_agents.last_step"]
+    assert [(item["spanId"], item["timeUnixNano"]) for item in closing] == [("b".zfill(16), "9"), ("c".zfill(16), "9")]
+    assert closing[0]["attributes"][-2:] == [
+        {"key": "otel_agents.outcome", "value": {"stringValue": "died"}},
+        {"key": "otel_agents.last_step", "value": {"stringValue": "last"}},
+    ]
+
+
+def test_a_segment_with_a_successor_closes_nothing(rig: MakeRig) -> None:
+    """The run ends in the second segment, which is adopted first."""
+    with http_receiver() as receiver:
+        one, other = rig(receiver.url, rotate_bytes=1), rig(receiver.url)
+        one.journal.append("logs", event("started", "a".zfill(16)))
+        one.journal.append("logs", event("ended", "a".zfill(16)))
+        first, second = (segment.path for segment in one.journal.segments("logs"))
+        held = os.open(first, os.O_RDONLY)
+        one.journal.close()
+        os.rename(first, hidden := first.with_suffix(".hidden"))
+        adopt(other)
+        assert second.with_name(second.name.replace(".jsonl", ".sent.jsonl")).exists()
+        os.rename(hidden, first)
+        adopt(other)
+        os.close(held)
+        assert sorted(taken(receiver)) == [("ended", "a"), ("started", "a")]
+
+
+def test_what_is_told_again_is_no_loss(rig: MakeRig, tmp_path: Path) -> None:
+    """A segment that goes for the cap counts what was only in it."""
+    one = rig("http://127.0.0.1:9", rotate_bytes=1)
+    one.journal.append("logs", event("started", "a".zfill(16)))
+    one.journal.append("logs", event("started", "b".zfill(16)))
+    second = one.journal.segments("logs")[1]
+    one.journal.seal()
+    assert one.journal.drop_own(second.path, "cap")
+    assert one.dropped == {("logs", "cap"): 1}
+    assert locked(second.path) is None
