@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from string import ascii_letters, digits
 from typing import NamedTuple
 
 
@@ -52,8 +53,8 @@ FAMILIAR = (
     shape("aws-key", "AKIA ASIA", r"(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
     shape("bedrock-key", "ABSK", rf"ABSK{B64}{{60,400}}={{0,2}}"),
     shape("slack-token", "xox", r"xox[abceoprs]-[A-Za-z0-9-]{10,400}"),
-    shape("slack-webhook", "hooks.slack", r"(?P<head>hooks\.slack\.com/)(?:services|workflows|triggers)/[A-Za-z0-9/_-]{16,200}"),
-    shape("discord-webhook", "/webhooks/", rf"(?P<head>/api/webhooks/)\d{{10,30}}/{URL64}{{20,200}}"),
+    shape("slack-webhook", "hooks", r"(?P<head>hooks\.slack\.com/)(?:services|workflows|triggers)/[A-Za-z0-9/_-]{16,200}"),
+    shape("discord-webhook", "hooks", rf"(?P<head>/api/webhooks/)\d{{10,30}}/{URL64}{{20,200}}"),
     shape("gitlab-token", "glpat-", rf"glpat-{URL64}{{16,400}}"),
     shape("sendgrid-key", "SG.", rf"SG\.{URL64}{{14,30}}\.{URL64}{{20,60}}"),
     shape("jwt", "eyJ", rf"eyJ{URL64}{{8,2000}}\.(?:eyJ{URL64}{{2,8000}}(?:\.{URL64}{{0,2000}})?|{URL64}{{0,2000}}(?:\.{URL64}{{8,8000}}){{2,3}})"),
@@ -117,9 +118,22 @@ TAILED = (
     shape("mailgun-key", "key-", r"key-[0-9a-f]{32}(?![A-Za-z0-9])"),
 )
 TAIL = re.compile(r"[-_.:](?:(?![0-9]{14})[A-Za-z0-9]{14}|(?=[a-z0-9_-]{0,40}+[A-Z])(?=[A-Za-z_-]{0,40}+[0-9])[A-Za-z0-9_-]{14})")
+# what every tail has, where letters, digits, - and _ are written x, and : as a point
+SIGNS = (ascii_letters + digits + "-_").encode()
+WORDS = bytes.maketrans(SIGNS + b":", len(SIGNS) * b"x" + b".")
+RUN, DOTTED_RUN = 15 * b"x", b"." + 14 * b"x"
+RARE = " etaoinsrhldcumfpgywbvk,.\"'0123456789:()/=-_xjqzTAISRCNOEMPLDBFHGWUVYKXJQZ"  # by how common they are
 AWS_SECRET = re.compile(rf"(?<![A-Za-z0-9/+=])(?={B64}{{0,39}}[A-Z])(?={B64}{{0,39}}[a-z])(?={B64}{{0,39}}[0-9/+]){B64}{{40}}(?![A-Za-z0-9/+=])")
 TEMPLATE = r"(?![^\s/?#\"'<>]{0,256}(?:\{[^}@]{0,60}\}|\$\w{1,40}|<\w{1,40}>|%s)@)"
 USER_INFO = re.compile(rf"://(?!\[redacted:){TEMPLATE}(?:[^\s/?#\"'<>@:]{{0,256}}:[^\s/?#\"'<>]{{1,512}}|(?=[^@]{{0,64}}\d)[\w.~%+-]{{16,512}})@")
+
+
+def tails_of(text: str) -> str:
+    """What stands around the separators of a text that a long enough word follows."""
+    words = text.encode("utf-8", "surrogatepass").translate(WORDS)
+    if RUN not in words and (b"." not in words or DOTTED_RUN not in words):
+        return ""
+    return "\n".join(text[max(0, tail.start() - 20) : tail.end()] for tail in TAIL.finditer(text))
 
 
 def by_gate(shapes: tuple[Shape, ...]) -> tuple[tuple[str, tuple[Shape, ...]], ...]:
@@ -127,13 +141,14 @@ def by_gate(shapes: tuple[Shape, ...]) -> tuple[tuple[str, tuple[Shape, ...]], .
     return tuple((gate, tuple(each for each in shapes if gate in each.gates)) for gate in gates)
 
 
-GATES, TAILED_GATES = by_gate(FAMILIAR), by_gate(TAILED)
+GATES = tuple((max(gate, key=RARE.find), gate, shapes) for gate, shapes in by_gate(FAMILIAR))  # a letter that isn't there is noticed in 0.03 µs a kB
+TAILED_GATES = by_gate(TAILED)
 
 
 def without_shapes(text: str) -> str:
     """The text with everything replaced that has an issuer's shape, and the user-info of URLs."""
-    present = [shapes for gate, shapes in GATES if gate in text]
-    tails = "\n".join(text[max(0, tail.start() - 20) : tail.end()] for tail in TAIL.finditer(text))
+    present = [shapes for letter, gate, shapes in GATES if letter in text and gate in text]
+    tails = tails_of(text)
     if tails:
         present += [shapes for gate, shapes in TAILED_GATES if gate in tails]
     for each in (each for shapes in present for each in shapes):
