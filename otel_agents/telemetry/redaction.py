@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit, urlunsplit
 
-from otel_agents.telemetry.assignments import kind_of, without_assignments
+from otel_agents.telemetry.assignments import LONGEST_NAME, claim_of, kind_of, without_assignments
 from otel_agents.telemetry.credentials import without_shapes
 from otel_agents.telemetry.personal import without_personal
 
@@ -27,27 +27,35 @@ class Redactor:
     `mode` is the content mode (`none`, `metadata`, `hashed`, `redacted`, `full`); in `full` personal data stays, credentials never do.
     """
 
-    __slots__ = ("held", "old", "personal", "young")
+    __slots__ = ("harmless", "held", "old", "personal", "young")
 
     def __init__(self, mode: str = "none", *, personal: bool | None = None) -> None:
         self.personal = mode != "full" if personal is None else personal
         self.young: dict[int, str | None] = {}
         self.old: dict[int, str | None] = {}
         self.held = 0
+        self.harmless: set[str] = set()
 
     def __call__(self, text: str, name: str = "", /) -> str:
         """The text fit to be written; `name` is the key or field it stands under, which alone may give a credential away."""
-        if name:
-            if kind := kind_of(name, text):
-                return f"[redacted:{kind}]"
-            if name in DECLARED:
-                return credential_free(text)
+        if name and name not in self.harmless and (told := self.by_name(text, name)) is not None:
+            return told
         key = hash(text)
         try:
             seen = self.young[key]
         except KeyError:
             return self.unseen(text, key)
         return text if seen is None else seen
+
+    def by_name(self, text: str, name: str) -> str | None:
+        """What the name decides alone; None where it decides nothing. Names that never do are remembered."""
+        if kind := kind_of(name, text):
+            return f"[redacted:{kind}]"
+        if name in DECLARED:
+            return credential_free(text)
+        if len(name) <= LONGEST_NAME and claim_of(name) is None and len(self.harmless) < REMEMBERED:
+            self.harmless.add(name)
+        return None
 
     def unseen(self, text: str, key: int) -> str:
         seen = self.old[key] if key in self.old else self.scanned(text)

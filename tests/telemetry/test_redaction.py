@@ -434,3 +434,13 @@ def test_memory_is_bounded() -> None:
         redact(f"text {number} password=hunter{number}")
     assert len(redact.young) + len(redact.old) <= 2 * 16384
     assert redact.held <= 2**21 + 100
+
+
+def test_names_that_decide_nothing_are_remembered_and_bounded() -> None:
+    redact = Redactor("redacted")
+    for number in range(20_000):
+        redact("Rome", f"city.{number}")
+    redact("Rome", "city." * 100)
+    assert len(redact.harmless) == 16384
+    for name, told in (("password", "[redacted:password]"), ("user.name", "hunter22pass"), ("city.1", "hunter22pass")):
+        assert redact("hunter22pass", name) == redact("hunter22pass", name) == told
