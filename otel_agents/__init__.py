@@ -49,7 +49,10 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'otel_agents' has no attribute {name!r}; it has {', '.join(sorted(_HOME))}")
     from importlib import import_module
 
-    value = globals()[name] = getattr(import_module(_HOME[name]), name)
+    from otel_agents import loading
+
+    with loading.imports:
+        value = globals()[name] = getattr(import_module(_HOME[name]), name)
     return value
 
 

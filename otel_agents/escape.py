@@ -157,7 +157,7 @@ class StandardPipeline(Pipeline):
         with guard("after fork"):
             self.forked = True
             self.owner = f"{os.getpid()}-{time.time_ns():x}"
-            self.began = engine.born = time.time_ns()
+            self.began, engine.born = time.time_ns(), time.perf_counter_ns()
             self._renew()
             self._promise_last_words()
 

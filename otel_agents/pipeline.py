@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.resources import Resource
@@ -18,7 +17,7 @@ from otel_agents.journal.processors import JournalLogs, JournalMetrics, JournalS
 from otel_agents.journal.records import LeanRecords, Records
 from otel_agents.journal.spans import LeanSpans, Spans, follows_parent
 from otel_agents.own_providers import OwnMeterProvider, deltas, is_aggregated, is_lean, own_provider, preferences, printer
-from otel_agents.program import process_start, service_name, version
+from otel_agents.program import at_the_end_of_a_worker, at_the_end_of_forked_workers, process_start, service_name, version
 from otel_agents.providers import HOMES, Exports, Watch, follow, leave, parts
 from otel_agents.telemetry.content import Policy
 from otel_agents.telemetry.context import engine, session_of, untraced
@@ -36,7 +35,7 @@ logger = logging.getLogger("otel_agents")
 SIGNALS = ("traces", "metrics", "logs")
 JOURNALS = {"traces": JournalSpans, "metrics": JournalMetrics, "logs": JournalLogs}
 TAKES = {"traces": "add_span_processor", "metrics": "add_metric_reader", "logs": "add_log_record_processor"}
-CHILD_COLLECTS_EVERY = 1.0  # seconds: a forked child may end without a word
+YOUNG_NS, CHILD_COLLECTS_EVERY_NS = 10 * 10**9, 10**9
 
 
 class Pipeline:
@@ -48,7 +47,7 @@ class Pipeline:
         self.redact = Redactor(settings.content)
         self.providers: dict[str, Any] = {}
         self.own: dict[str, Any] = {}
-        self.forked = False
+        self.forked = engine.born > 0  # its parent had recorded nothing yet, or it would have inherited a pipeline
         self.finished = False
         self.scope = (names.SCOPE, version(), names.SCHEMA_URL)
         self._promised = False
@@ -64,7 +63,7 @@ class Pipeline:
         from otel_agents.journal.ship import Shipper
 
         settings = self.settings
-        self.began = time.time_ns() if self.forked else process_start()
+        self.began = process_start()
         self.journal = self._journal(settings.destination)
         self.local: Journal | None = None
         self._stores: list[tuple[Journal, Shipper]] = []
@@ -75,7 +74,7 @@ class Pipeline:
         self.keeper = Keeper(self._ship, self.collect, ship_every=settings.ship_interval, collect_every=settings.metric_interval)
         self.reader = self._reader()
         self._exports = Exports()
-        self._collected = 0.0
+        self._collected = 0
 
     def _journal(self, destination: str) -> Journal:
         from otel_agents.journal.segments import Journal
@@ -205,6 +204,7 @@ class Pipeline:
         engine.records = self._records(self.providers["logs"]) if settings.exports("logs") else None
         engine.follows_parent = follows_parent(getattr(self.providers["traces"], "sampler", None))
         engine.spans = self._spans(self.providers["traces"])
+        engine.over = self._collect_soon if self.forked else None
 
     def _serve_readers(self) -> None:
         """Measure for whoever reads the provider of metrics: we aggregate where that is our journal alone, else the provider does."""
@@ -229,7 +229,7 @@ class Pipeline:
 
     def _spans(self, provider: Any) -> Spans:
         tracer = provider.get_tracer(*self.scope)
-        return LeanSpans(provider, tracer, self.lines, self.append) if self._is_lean("traces", provider) else Spans(tracer)
+        return LeanSpans(provider, tracer, self.lines, self.append, engine.policy) if self._is_lean("traces", provider) else Spans(tracer)
 
     def _records(self, provider: Any) -> Records:
         return LeanRecords(provider, self.scope, self.lines, self.append) if self._is_lean("logs", provider) else Records(provider, self.scope)
@@ -245,8 +245,6 @@ class Pipeline:
         """Write one line, to the journal that this signal's destination has."""
         self.keeper.ensure()
         (self._elsewhere(signal) or self.journal).append(signal, line)
-        if self.forked and signal == "traces":
-            self._collect_soon()
 
     def _elsewhere(self, signal: str) -> Journal | None:
         """The local journal, where the program's own provider sends to the same place already: nothing is delivered twice."""
@@ -264,8 +262,10 @@ class Pipeline:
         self._stores.append((self.local, Shipper(self.local, dict.fromkeys(SIGNALS), interval_s=self.settings.ship_interval)))
 
     def _collect_soon(self) -> None:
-        if time.monotonic() - self._collected > CHILD_COLLECTS_EVERY:
-            self._collected = time.monotonic()
+        """In a forked child, which may end without a word: after each outermost operation while it is young, then at this interval."""
+        now = time.perf_counter_ns()
+        if now - engine.born < YOUNG_NS or now - self._collected > CHILD_COLLECTS_EVERY_NS:
+            self._collected = now
             self.collect()
 
     def collect(self) -> None:
@@ -315,17 +315,24 @@ class Pipeline:
     # ---------------------------------------------------------------------------------------- the ends of a process
 
     def shutdown(self) -> None:
-        """The last collection, the last sending, as far as it goes at once."""
+        """The last collection, the last sending, as far as it goes at once; a forked child leaves the sending to others."""
         if self.finished:
             return
         self.finished = True
-        self.keeper.stop(0.2)
+        self.keeper.stop(0.1)
         self.collect()
-        with guard("last sending"):
-            self.shipper.flush(2.3)
+        if not self.forked:
+            self._send_last()
         for _, shipper in self._stores:
             shipper.close()
         self.finished = False  # an item that still comes begins a new segment; nobody sends it before the next program
+
+    def _send_last(self) -> None:
+        known = self.journal.tally.all()
+        with guard("last sending"):
+            self.shipper.flush(2.3)
+        if self.journal.tally.all() != known:  # the endpoint has refused some
+            self.collect()
 
     def before_fork(self) -> None:
         with guard("before fork"):
@@ -347,7 +354,7 @@ class Pipeline:
                 shipper.after_fork_in_child()
             self.keeper.after_fork_in_child()
             self.began, self.lines = time.time_ns(), Lines(self.redact)
-            engine.failures, engine.born = {}, self.began
+            engine.failures = {}
             self._renew()
             self._promise_last_words()
 
@@ -365,7 +372,7 @@ class Pipeline:
                 own._update_resource(Resource({names.SERVICE_INSTANCE_ID: self.instance}))
         for processor in parts("traces", self.providers["traces"]):
             if isinstance(processor, JournalSpans):
-                processor.born, processor._lines = self.began, self.lines
+                processor.begin(self.began, self.lines)
         self._serve()
 
     def _resource_of_child(self) -> Resource:
@@ -380,20 +387,3 @@ class Pipeline:
     def _last_words(self) -> None:
         """A worker of multiprocessing ends without atexit: write its counts; its exit never waits for a network."""
         self.collect()
-
-
-def at_the_end_of_a_worker(act: Callable[[], None]) -> None:
-    """Run `act` when this process ends, where it is a child of multiprocessing: that ends without atexit."""
-    if "multiprocessing.process" in sys.modules:
-        from multiprocessing import process, util
-
-        if process.parent_process() is not None:
-            util.Finalize(None, act, exitpriority=0)
-
-
-def at_the_end_of_forked_workers(owner: object, act: Callable[[], None]) -> None:
-    """The same for a fork: multiprocessing empties its list of finalizers after it, and looks then at what is registered here."""
-    if "multiprocessing.util" in sys.modules:
-        from multiprocessing import util
-
-        util.register_after_fork(owner, lambda _: util.Finalize(None, act, exitpriority=0))

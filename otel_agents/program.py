@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 VERSION = "0.1.0"  # written here, whence the wheel takes it: to ask the installed package's metadata costs a start 10 ms
@@ -68,3 +68,20 @@ def age() -> None:
     if not gc.get_freeze_count():
         gc.freeze()
         gc.unfreeze()
+
+
+def at_the_end_of_a_worker(act: Callable[[], None]) -> None:
+    """Run `act` when this process ends, where it is a child of multiprocessing: that ends without atexit."""
+    if "multiprocessing.process" in sys.modules:
+        from multiprocessing import process, util
+
+        if process.parent_process() is not None:
+            util.Finalize(None, act, exitpriority=0)
+
+
+def at_the_end_of_forked_workers(owner: object, act: Callable[[], None]) -> None:
+    """The same for a fork: multiprocessing empties its list of finalizers after it, and looks then at what is registered here."""
+    if "multiprocessing.util" in sys.modules:
+        from multiprocessing import util
+
+        util.register_after_fork(owner, lambda _: util.Finalize(None, act, exitpriority=0))

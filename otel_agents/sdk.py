@@ -7,10 +7,12 @@ import logging
 import os
 import sys
 import threading
+import time
 import weakref
 from contextlib import suppress
 from typing import Any
 
+from otel_agents import loading
 from otel_agents.program import uncollected
 from otel_agents.telemetry.context import engine, untraced
 from otel_agents.telemetry.guard import guard
@@ -28,7 +30,7 @@ class Process:
         self.pipeline: Any = None
         self.watch: Any = None
         self.hooked = False
-        self.held = False
+        self.held: list[Any] = []
         self.builder: int | None = None
         self.replaced: list[tuple[Any, str, Any]] = []
 
@@ -91,21 +93,23 @@ def _at_exit() -> None:
 
 
 def _before_fork() -> None:
-    """No fork in the middle of building: a child would wait for ever for a module that its parent's other thread was importing. Waits 2 s at most."""
-    process.held = process.lock.acquire(timeout=2.0)
+    """No fork in the middle of building or importing: a child would wait for ever for what its parent's other thread had begun. Waits 2 s at most for each."""
+    process.held = [lock for lock in (process.lock, loading.imports) if lock.acquire(timeout=2.0)]
     if process.pipeline is not None:
         process.pipeline.before_fork()
 
 
 def _after_fork_in_parent() -> None:
-    if process.held:
-        process.lock.release()
+    for lock in process.held:
+        lock.release()
     if process.pipeline is not None:
         process.pipeline.after_fork_in_parent()
 
 
 def _after_fork_in_child() -> None:
     process.lock = threading.RLock()
+    loading.renew()
+    engine.born = time.perf_counter_ns()
 
 
 def _follow_forks(pipeline: Any) -> None:

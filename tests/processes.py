@@ -48,10 +48,10 @@ def environment(journal: Path | str, **more: str | None) -> dict[str, str]:
     return {name: value for name, value in {**plain, **given}.items() if value is not None}
 
 
-def run(*words: str | Path, journal: Path, python: Path | str = sys.executable, cwd: Path | None = None, **more: str | None) -> Done:
-    """Run the interpreter with these words to its end."""
+def run(*words: str | Path, journal: Path, python: Path | str = sys.executable, cwd: Path | None = None, timeout: float = 60, **more: str | None) -> Done:
+    """Run the interpreter with these words to its end. timeout: seconds."""
     command = [str(python), *map(str, words)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment(journal, **more), timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=environment(journal, **more), timeout=timeout, check=False)
     return Done(done.returncode, done.stdout, done.stderr, Telemetry(journal))
 
 
@@ -62,6 +62,6 @@ def written(folder: Path, code: str, name: str = "program.py") -> Path:
     return path
 
 
-def ran(folder: Path, code: str, *arguments: str, **more: str | None) -> Done:
+def ran(folder: Path, code: str, *arguments: str, python: Path | str = sys.executable, timeout: float = 60, **more: str | None) -> Done:
     """Run the code as a file; its journal is `journal` in the folder."""
-    return run(written(folder, code), *arguments, journal=folder / "journal", **more)
+    return run(written(folder, code), *arguments, journal=folder / "journal", python=python, timeout=timeout, **more)

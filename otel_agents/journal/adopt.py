@@ -39,6 +39,7 @@ class Adopter:
     def __init__(self, folder: Path, own: str, append: Callable[[str, bytes], None]) -> None:
         self._folder, self._own, self._append = folder, own, append
         self._election: Segment | None = None
+        self._in_hand: list[Segment] = []
         self._entries: Scan | None = None
         self._next_scan = 0.0
         self._offsets: dict[str, Offsets] = {}
@@ -104,6 +105,7 @@ class Adopter:
         if fd is None:
             return None
         dead = held(parts["signal"], path, fd)
+        self._in_hand.append(dead)
         dead.offset = min(max(self._left_by(parts["owner"]).sent.get(name, 0), told_again(fd)), dead.size)
         return dead
 
@@ -119,6 +121,7 @@ class Adopter:
         finally:
             for segment in segments:
                 release(segment)
+                self._in_hand.remove(segment)
 
     def remember(self, segment: Segment) -> None:
         """Write down how far a dead segment is sent, where the next adopter looks for it."""
@@ -152,6 +155,13 @@ class Adopter:
 
     def close(self) -> None:
         self._finish_scan()
+
+    def forget(self) -> None:
+        """In a forked child: close the copies of what its parent had in hand, which would keep the locks as long as the child lives."""
+        self._finish_scan()
+        for segment in self._in_hand:
+            release(segment)
+        self._in_hand.clear()
 
 
 def held(signal: str, path: Path, fd: int) -> Segment:

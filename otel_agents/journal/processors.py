@@ -27,10 +27,17 @@ class JournalSpans(SpanProcessor):
     """
 
     def __init__(self, lines: Lines, append: Append, guard: Guard, session: Callable[[Context], Mapping[str, Any]], own_scope: str, born: int = 0) -> None:
-        self._lines, self._append, self._guard, self._session, self._own_scope = lines, append, guard, session, own_scope
-        self.born = born
+        self._append, self._guard, self._session, self._own_scope = append, guard, session, own_scope
+        self.begin(born, lines)
+
+    def begin(self, born: int, lines: Lines) -> None:
+        """Be the processor of this process from now on."""
+        self.born, self._lines = born, lines
+        self._early: set[int] = set()  # spans of this process that say that they began before it: the program said when, or the clock was set back
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        if (span.start_time or 0) < self.born:
+            self._early.add(span.get_span_context().span_id)
         scope = span.instrumentation_scope
         if scope is None or scope.name != self._own_scope:
             with self._guard("session"):
@@ -42,9 +49,17 @@ class JournalSpans(SpanProcessor):
 
     def on_end(self, span: ReadableSpan) -> None:
         context = span.get_span_context()
-        if context is not None and context.trace_flags.sampled and (span.start_time or 0) >= self.born:
+        if context is not None and context.trace_flags.sampled and self._is_ours(span, context.span_id):
             with self._guard("write span"):
                 self._append("traces", self._lines.span(span))
+
+    def _is_ours(self, span: ReadableSpan, span_id: int) -> bool:
+        """Whether it began in this process."""
+        if (span.start_time or 0) >= self.born:
+            return True
+        ours = span_id in self._early
+        self._early.discard(span_id)
+        return ours
 
     def shutdown(self) -> None:
         """Nothing waits here."""

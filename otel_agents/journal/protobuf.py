@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from otel_agents import loading
 from otel_agents.journal.encode import INNER, OUTER
 from otel_agents.journal.reading import grouped
 
@@ -26,7 +27,8 @@ REJECTED = {"traces": "rejected_spans", "logs": "rejected_log_records", "metrics
 def message(signal: str, kind: str) -> Any:
     """A new Export…Service{Request,Response} of the signal; the generated classes are loaded when first needed."""
     name = SERVICE[signal]
-    generated = importlib.import_module(f"opentelemetry.proto.collector.{name}.v1.{name}_service_pb2")
+    with loading.imports:
+        generated = importlib.import_module(f"opentelemetry.proto.collector.{name}.v1.{name}_service_pb2")
     return getattr(generated, MESSAGE[signal] + kind)()
 
 

@@ -13,9 +13,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from otel_agents.journal.adopt import Adopter
+from otel_agents import loading
+from otel_agents.journal.adopt import Adopter, held
 from otel_agents.journal.caps import Caps
-from otel_agents.journal.files import OFFSETS, Segment, lines_after
+from otel_agents.journal.files import OFFSETS, Segment, lines_after, release
 from otel_agents.journal.reading import Line, batches, lines_of
 from otel_agents.journal.tally import Dropped, Offsets
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 FLUSH_S = 2.5  # the longest that an exit waits for us
 CONNECT_S = 0.25  # how soon a connection must come for an exit to try at all
+MOMENT = 0.05  # what an exit gives to a request that is under way and will fail, as the last one did
 
 
 class Shipper:
@@ -53,6 +55,7 @@ class Shipper:
         journal = self._journal
         self._lock = threading.Lock()
         self._known: dict[str, Courier] | None = None
+        self._reading: Segment | None = None
         self._offsets = Offsets(journal.folder / f"{journal.owner}{OFFSETS}")
         self._adopter = Adopter(journal.folder, journal.owner, journal.append)
         self._caps = Caps(journal)
@@ -64,8 +67,8 @@ class Shipper:
         if self._known is None and not any(self._endpoints.values()):
             self._known = {}
         if self._known is None:
-            from otel_agents.journal.delivery import Courier
-
+            with loading.imports:
+                from otel_agents.journal.delivery import Courier
             journal, endpoints = self._journal, self._endpoints
             self._known = {signal: Courier(signal, one, journal.tally, journal.said) for signal, one in endpoints.items() if one is not None}
         return self._known
@@ -109,7 +112,7 @@ class Shipper:
             return True
         try:
             complete = self._journal.is_complete(segment)  # before its size is read: nothing comes behind it afterwards
-            with opened(segment) as fd:
+            with self._opened(segment) as fd:
                 end = os.fstat(fd).st_size
                 finished = self._ship(courier, lines_of(segment, fd, end, is_complete=complete), self._remember)
             if finished and complete:
@@ -119,6 +122,19 @@ class Shipper:
             return True
         finally:
             self._journal.put_back(segment)
+
+    @contextmanager
+    def _opened(self, segment: Segment) -> Iterator[int]:
+        """A descriptor to read from: the kept one of a rotated segment, which outlives its name; a fresh one while it is written to."""
+        if segment.rotated_at is not None:
+            yield segment.fd
+            return
+        self._reading = held(segment.signal, segment.path, os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC))
+        try:
+            yield self._reading.fd
+        finally:
+            release(self._reading)
+            self._reading = None
 
     def _ship(self, courier: Courier, lines: Iterator[Line], remember: Callable[[Segment], None]) -> bool:
         for batch in batches(lines):
@@ -167,7 +183,7 @@ class Shipper:
     def flush(self, timeout_s: float = FLUSH_S) -> bool:
         """Send what is left before an exit, if the endpoint has been well or answers at once; True when nothing is left. timeout_s: at most 2.5 s are used."""
         deadline = time.monotonic() + min(timeout_s, FLUSH_S)
-        patience = CONNECT_S if any(courier.is_failing() for courier in self._couriers.values()) else FLUSH_S  # for a request that is under way
+        patience = MOMENT if any(courier.is_failing() for courier in self._couriers.values()) else FLUSH_S  # for a request that is under way
         if not self._lock.acquire(timeout=max(0.0, min(patience, timeout_s))):
             return False
         try:
@@ -210,7 +226,7 @@ class Shipper:
 
     def close(self) -> None:
         """Let connections and locks go; segments that are sent get their other name, the rest waits for the next process."""
-        alone = self._lock.acquire(timeout=0.1)  # a request that hangs must not keep a process from ending
+        alone = self._lock.acquire(timeout=MOMENT)  # a request that hangs must not keep a process from ending
         try:
             self._adopter.close()
             self._journal.write_aside()
@@ -234,7 +250,9 @@ class Shipper:
         """Forget the parent's connections, offsets and locks; call it after the journal's own."""
         for courier in (self._known or {}).values():
             courier.forget()
-        self._adopter.close()
+        self._adopter.forget()
+        if self._reading is not None:
+            release(self._reading)
         self._begin()
 
     # what others ask
@@ -268,19 +286,6 @@ class Shipper:
         with suppress(OSError):
             return max(0, os.stat(segment.path).st_size - segment.offset)
         return 0
-
-
-@contextmanager
-def opened(segment: Segment) -> Iterator[int]:
-    """A descriptor to read from: the kept one of a rotated segment, which outlives its name; a fresh one while it is written to."""
-    if segment.rotated_at is not None:
-        yield segment.fd
-        return
-    fd = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
 
 
 def upto(batch: list[Line], first_left: Line) -> list[Line]:

@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import orjson
 
+from otel_agents import loading
 from otel_agents.journal.protobuf import REJECTED, message, undecodable
 
 if TYPE_CHECKING:
@@ -260,8 +261,8 @@ def proxy_of(url: SplitResult) -> SplitResult | None:
     """The proxy that the environment names for the URL."""
     if not may_name_proxies(os.environ):
         return None
-    from urllib.request import getproxies, proxy_bypass
-
+    with loading.imports:
+        from urllib.request import getproxies, proxy_bypass
     given = getproxies().get(url.scheme)
     if not given or proxy_bypass(url.hostname or ""):
         return None

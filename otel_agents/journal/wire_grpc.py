@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from otel_agents import loading
 from otel_agents.journal.protobuf import REJECTED, SERVICE, message
 from otel_agents.journal.wire import Answer, Verdict, authorization
 
@@ -31,7 +32,8 @@ class GrpcMissing(ImportError):
 
 def grpcio() -> Any:
     try:
-        import grpc
+        with loading.imports:
+            import grpc
     except ImportError as error:
         raise GrpcMissing(MISSING) from error
     return grpc
@@ -117,7 +119,7 @@ def retry_delay(error: Any) -> float | None:
     found = dict(error.trailing_metadata() or ()).get("google.rpc.retryinfo-bin")
     if found is None:
         return None
-    with suppress(ImportError):
+    with suppress(ImportError), loading.imports:
         info = importlib.import_module("google.rpc.error_details_pb2").RetryInfo()
         info.ParseFromString(found)
         return float(info.retry_delay.seconds + info.retry_delay.nanos / 1e9)

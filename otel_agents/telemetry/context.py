@@ -33,10 +33,10 @@ NOTHING: Mapping[str, Any] = MappingProxyType({})
 class Engine:
     """The process's one engine: off until `start()` or the environment variable says otherwise, prepared at its first item."""
 
-    __slots__ = ("born", "failures", "follows_parent", "instruments", "log_level", "on", "policy", "prepare", "records", "spans", "strict")
+    __slots__ = ("born", "failures", "follows_parent", "instruments", "log_level", "on", "over", "policy", "prepare", "records", "spans", "strict")
 
     def __init__(self) -> None:
-        self.born = 0  # nanoseconds since the epoch of the fork that made this process, if one did
+        self.born = 0  # perf_counter_ns() of the fork that made this process, if one did; the wall clock may be set back
         self.failures: dict[str, int] = {}
         self.strict = False
         self.reset()
@@ -45,6 +45,7 @@ class Engine:
         """Be off, as before the first start."""
         self.on = False
         self.prepare: Callable[[], None] = _nothing
+        self.over: Callable[[], None] | None = None  # told when an outermost operation has ended, where somebody wants to know
         self.spans: Spans | None = None
         self.records: Records | None = None
         self.instruments: Instruments | None = None

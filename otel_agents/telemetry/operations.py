@@ -111,7 +111,7 @@ class Operation(Setters):
                 self._finish()
 
     def _finish(self) -> None:
-        if self.started < engine.born:  # a fork inherited it: the parent ends it, once
+        if self._started < engine.born:  # a fork inherited it: the parent ends it, once
             return
         nanoseconds, recording = perf_counter_ns() - self._started, self.span.is_recording()
         if recording or engine.instruments is not None:
@@ -123,6 +123,8 @@ class Operation(Setters):
         if recording:
             events.of_end(self)
             self._end_span(nanoseconds)
+        if engine.over is not None and (self.parent is None or self.parent._started < engine.born):
+            engine.over()
         if self.context.get(OPERATION) is self:  # a circle that the collector would have to find: the context holds the operation, and that its context
             self.context = Context({**self.context, OPERATION: None})
 

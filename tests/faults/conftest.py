@@ -2,8 +2,34 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TESTS = Path(__file__).parent.parent
 sys.path[:0] = [str(TESTS), str(TESTS / "journal")]
+
+NEWER = ("3.12", "3.13")
+
+
+@pytest.fixture(scope="session", params=NEWER)
+def newer_python(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """A newer Python with us in it; skipped where this machine has none."""
+    found = [path for path in candidates(request.param) if path.exists()]
+    if not found:
+        pytest.skip(f"there is no Python {request.param} here")
+    home = tmp_path_factory.mktemp("python") / request.param
+    subprocess.run([found[0], "-m", "venv", home], check=True)
+    subprocess.run([home / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", TESTS.parent], check=True)
+    return request.param, home / "bin" / "python"
+
+
+def candidates(version: str) -> list[Path]:
+    """Where a Python of this version may be: on the path, or in pyenv's folder."""
+    on_path = shutil.which(f"python{version}")
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    return [*([Path(on_path)] if on_path and ".pyenv/shims" not in on_path else []), *sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}"))]

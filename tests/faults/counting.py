@@ -13,7 +13,7 @@ from typing import Any
 from otlp_server import Receiver
 from processes import environment, run
 
-from otel_agents.testing import Json, attributes_of
+from otel_agents.testing import Json, Telemetry, attributes_of
 
 BUSY = Path(__file__).with_name("busy.py")
 ITEM = re.compile(rb'"key":"item","value":\{"stringValue":"([^"]+)"')
@@ -91,3 +91,15 @@ def deliver(folder: Path, receiver: Receiver, most: int = 20) -> None:
         if not unsent(folder):
             return
     raise AssertionError(f"{most} programs have left {unsent(folder)}")
+
+
+def instances(folder: Path) -> tuple[Names, Names]:
+    """The spans `step work` of each process by its instance id, and how many its own metric last said there were: without the next programs' steps."""
+    telemetry = Telemetry(folder / "journal")
+    spans = Counter(span["resource"]["service.instance.id"] for span in telemetry.spans if span["name"] == "step work")
+    counts = Names()
+    for metric, _, resource in telemetry._items("metrics"):
+        if metric["name"] == "otel_agents.step.duration":
+            work = [point for point in metric["histogram"]["dataPoints"] if attributes_of(point).get("otel_agents.step.name") == "work"]
+            counts[resource["service.instance.id"]] = max(counts[resource["service.instance.id"]], sum(int(point["count"]) for point in work))
+    return spans, +counts
