@@ -319,12 +319,13 @@ class Pipeline:
         if self.finished:
             return
         self.finished = True
-        self.keeper.stop(0.1)
+        patience = 0.0 if self.forked else 0.05  # for a request that is under way
+        self.keeper.stop(patience)
         self.collect()
         if not self.forked:
             self._send_last()
         for _, shipper in self._stores:
-            shipper.close()
+            shipper.close(patience)
         self.finished = False  # an item that still comes begins a new segment; nobody sends it before the next program
 
     def _send_last(self) -> None:

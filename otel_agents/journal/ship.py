@@ -224,9 +224,9 @@ class Shipper:
             if not courier.is_failing() and (courier.last_success is not None or answers[courier.client.address()])
         }
 
-    def close(self) -> None:
-        """Let connections and locks go; segments that are sent get their other name, the rest waits for the next process."""
-        alone = self._lock.acquire(timeout=MOMENT)  # a request that hangs must not keep a process from ending
+    def close(self, patience_s: float = MOMENT) -> None:
+        """Let connections and locks go; segments that are sent get their other name, the rest waits. patience_s: for a request under way."""
+        alone = self._lock.acquire(timeout=patience_s)  # a request that hangs must not keep a process from ending
         try:
             self._adopter.close()
             self._journal.write_aside()
