@@ -33,3 +33,18 @@ def candidates(version: str) -> list[Path]:
     on_path = shutil.which(f"python{version}")
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
     return [*([Path(on_path)] if on_path and ".pyenv/shims" not in on_path else []), *sorted(pyenv.glob(f"versions/{version}.*/bin/python{version}"))]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="the faults in their full length: outages of 20 s, ten minutes without an endpoint")
+
+
+@pytest.fixture
+def is_long(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--long", default=False))
+
+
+@pytest.fixture
+def outage_s(is_long: bool) -> float:
+    """How long an outage in the middle lasts, in seconds."""
+    return 20.0 if is_long else 5.0
