@@ -19,7 +19,8 @@ SENT_STAYS_S = 86400.0
 LEFTOVER_S = 3600.0  # a file that its process died over, before it had its name
 EVERY_S = 600.0  # for the journal folder, whichever process does it
 STAMP = "caps.stamp"
-FULL = 7 / 8  # of the cap: the rest is room until the next time
+RESTS = 100  # times as long as the last look took: it costs a writer a hundredth of its time at most
+WRITES_S = 60.0  # whose segment has changed within this time is taken for a writer
 
 
 @dataclass(slots=True)
@@ -37,32 +38,51 @@ class Caps:
     """Keeps the journal folder of every destination within bounds, when it is time to."""
 
     def __init__(self, journal: Journal) -> None:
-        self._journal, self._rotations = journal, 0
+        self._journal, self._rotations, self._not_before = journal, 0, 0.0
+        self._seen = self._stamped() or 0.0
+        self._clock = Clock()
+        journal.enforce = self._at_rotation
 
     def is_due(self) -> bool:
-        """After each rotation of ours, and now and then for the programs that are too short for one."""
+        """After each rotation of ours and of others, and now and then for the programs that are too short for one."""
         if self._journal.rotations != self._rotations:
             return True
-        try:
-            return time.time() - os.stat(self._journal.root / STAMP).st_mtime > EVERY_S
-        except OSError:
+        stamped = self._stamped()
+        if stamped is None:
             return self._journal.root.exists()
+        return (stamped != self._seen and time.monotonic() >= self._not_before) or time.time() - stamped > EVERY_S
+
+    def _at_rotation(self) -> None:
+        """On the writer's own thread: others may be as fast as it is."""
+        if time.monotonic() >= self._not_before:
+            self.enforce()
 
     def enforce(self) -> None:
         """Drop what is too old, then the oldest until the folder is small enough."""
-        self._rotations = self._journal.rotations
-        self._stamp()
-        now = time.time()
-        found = sorted(listed(self._journal.root, self._journal.max_age_s), key=lambda kept: (not kept.is_sent, kept.changed))
+        began, journal = time.monotonic(), self._journal
+        if journal.rotations != self._rotations or self._stamped() in (None, self._seen):
+            self._stamp()  # not where another's stamp is the reason: two would call each other for ever
+        self._rotations, self._seen = journal.rotations, self._stamped() or 0.0
+        now = self._clock.now()
+        found = sorted(listed(journal.root, journal.max_age_s), key=lambda kept: (not kept.is_sent, kept.changed))
         stay = [kept for kept in found if not (self._is_old(kept, now) and self._drop(kept, "age"))]
-        excess = sum(kept.size for kept in stay) - int(self._journal.cap_bytes * FULL)
+        journal.writers = len({journal.owner, *(owner_of(kept.path) for kept in stay if not kept.is_sent and now - kept.changed < WRITES_S)})
+        self._shrink(stay, sum(kept.size for kept in stay) - journal.cap_bytes + journal.reserve)
+        self._not_before = time.monotonic() + RESTS * (time.monotonic() - began)
+
+    def _shrink(self, stay: list[Kept], excess: int) -> None:
         own, others = self._journal.paths(), 0
         for kept in stay:
             if excess > 0 and self._drop(kept, "cap"):
                 excess -= kept.size
-            elif not kept.is_sent and kept.path not in own:
+            elif kept.path not in own:
                 others += kept.size
         self._journal.others_bytes = others
+
+    def _stamped(self) -> float | None:
+        with suppress(OSError):
+            return os.stat(self._journal.root / STAMP).st_mtime
+        return None
 
     def _stamp(self) -> None:
         with suppress(OSError):
@@ -88,6 +108,22 @@ class Caps:
             os.close(fd)
         self._journal.tally.count(kept.signal, reason, lost)
         return True
+
+
+class Clock:
+    """The time that has passed since this process began to look: a wall clock that is set forward makes nothing old."""
+
+    def __init__(self) -> None:
+        self._wall, self._began = time.time(), since_boot()
+
+    def now(self) -> float:
+        """Seconds since the epoch."""
+        return min(time.time(), self._wall + since_boot() - self._began)
+
+
+def since_boot() -> float:
+    """Seconds, those in which the machine slept included, where the system counts them."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 def acknowledged(path: Path) -> int:

@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,11 +21,13 @@ from otel_agents.journal.runs import RUN, Runs
 from otel_agents.journal.tally import Dropped, Said, Tally
 
 MIB = 2**20
-STALLED_AFTER = 1.0  # seconds that a write may take before further callers stop to join it; a busy program's threads wait for each other too
+STALLED_AFTER = 0.2  # seconds that a write may take before further callers stop to join it; a busy program's threads wait for each other too
 ASIDE_AT_ONCE = 64  # lines that one caller writes for those who were put aside
 ASIDE_BYTES = 8 * MIB
 SHARES = 16  # a segment is at most this part of the cap
 SIGNALS = 3  # as many segments are written to at once
+GROWING = 4  # what all writers may still add before they look at the folder again is at most this part of the cap
+FIRST_SHARE, FIRST_BYTES = 256, 2**15  # the first segment is small: a process that starts does not know yet how many others there are
 
 REASONS = {
     errno.ENOSPC: "disk_full",
@@ -68,13 +71,16 @@ class Journal:
         self._folder_mode, self._file_mode = (0o750, 0o640) if group_readable else (0o700, 0o600)
         self.cap_bytes, self.max_age_s, self._fsync, self._dropped = cap_bytes, max_age_s, fsync, dropped
         self.rotate_bytes = max(1, min(rotate_bytes, cap_bytes // SHARES))
+        self.enforce: Callable[[], None] = lambda: None  # looks at the whole folder, sets the two below and drops what is too much
+        self.dropped_some: Callable[[], None] = lambda: None  # told when a segment was dropped, so that its count outlives the process
         self._begin()
 
     def _begin(self) -> None:
         """Everything that belongs to this process, not to its parent."""
         self.owner = new_owner()
         self.tally, self.said = Tally(self._dropped), Said()
-        self.others_bytes = 0  # unsent bytes of everybody else in the journal folder, as last counted
+        self.others_bytes = 0  # of everybody else in the journal folder, as last counted (caps.py)
+        self.writers = 0  # processes that write to it, as last counted
         self.rotations = 0
         self._numbers: dict[str, int] = {}
         self._runs = Runs()
@@ -143,7 +149,18 @@ class Journal:
             return "foreign"
         if segment.torn or not status.st_nlink:
             return "spoilt"
-        return "good" if status.st_size < self.rotate_bytes else "full"
+        return "good" if status.st_size < self.limit else "full"
+
+    @property
+    def limit(self) -> int:
+        """Bytes of a segment: a share of what all that write to the folder may add together."""
+        share = self.cap_bytes // (GROWING * SIGNALS * self.writers) if self.writers else max(self.cap_bytes // FIRST_SHARE, FIRST_BYTES)
+        return min(self.rotate_bytes, share)
+
+    @property
+    def reserve(self) -> int:
+        """Bytes to be kept free for what is being written."""
+        return SIGNALS * max(1, self.writers) * self.limit
 
     def _is_stalled(self) -> bool:
         began = list(self._writing.values())
@@ -216,6 +233,7 @@ class Journal:
         new.fd, old.fd = number, kept
         self._current[new.signal] = new
         self._retain(old)
+        self.enforce()
         self._keep_under_cap()
         return new
 
@@ -238,7 +256,7 @@ class Journal:
 
     def _keep_under_cap(self) -> None:
         """At once, because the shipper may hang in a request: our own oldest give way first."""
-        room = self.cap_bytes - self.others_bytes - SIGNALS * self.rotate_bytes
+        room = self.cap_bytes - self.others_bytes - self.reserve
         idle = [segment for segment in self._rotated if not segment.in_hand]
         excess = sum(segment.size for segment in self._rotated) - room
         for segment in idle:
@@ -253,6 +271,7 @@ class Journal:
             os.unlink(segment.path)
         self._forget(segment)
         self.tally.count(segment.signal, reason, lost)
+        self.dropped_some()
 
     def _forget(self, segment: Segment) -> None:
         if segment in self._rotated:

@@ -59,6 +59,7 @@ class Shipper:
         self._offsets = Offsets(journal.folder / f"{journal.owner}{OFFSETS}")
         self._adopter = Adopter(journal.folder, journal.owner, journal.append)
         self._caps = Caps(journal)
+        journal.dropped_some = self._save
         self._behind_since: dict[str, float] = {}
 
     @property

@@ -69,6 +69,7 @@ class Offsets:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._written = b""
+        self._lock = threading.RLock()  # the shipper writes it, and who drops a segment
         self.sent: dict[str, int] = {}
         self.dropped: dict[str, dict[str, int]] = {}
 
@@ -84,7 +85,10 @@ class Offsets:
 
     def save(self) -> None:
         """Replace the file in one step; an unwritable folder costs a repetition, not the program."""
-        content = orjson.dumps({"sent": self.sent, "dropped": self.dropped})
+        with self._lock:
+            self._save(orjson.dumps({"sent": self.sent, "dropped": self.dropped}))
+
+    def _save(self, content: bytes) -> None:
         if content == self._written or (not self._written and not self.sent and not self.dropped):
             return
         unfinished = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")

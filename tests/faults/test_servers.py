@@ -35,7 +35,7 @@ time.sleep(float(sys.argv[2]))
 oa.flush()
 """
 ITEMS = 60
-SOME_S = 0.8  # how long an endpoint that recovers is out of order, from its first request of a signal on
+SOME_S = 0.4  # how long an endpoint that recovers is out of order, from its first request of a signal on
 
 
 @dataclass

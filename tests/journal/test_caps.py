@@ -34,8 +34,8 @@ def test_sent_segments_go_first_then_the_oldest(rig: MakeRig) -> None:
         left(one.journal.root, f"traces-{number}-a-b-1.jsonl", age_s=100 - number)
     left(one.journal.root, "logs-9-a-b-1.sent.jsonl", age_s=1)
     one.shipper._caps.enforce()
-    assert names(one.journal.root) == sorted(f"traces-{number}-a-b-1.jsonl" for number in range(6, 20))
-    assert one.dropped == {("traces", "cap"): 60}
+    assert names(one.journal.root) == sorted(f"traces-{number}-a-b-1.jsonl" for number in range(7, 20))
+    assert one.dropped == {("traces", "cap"): 70}
 
 
 def test_all_destinations_share_the_cap(rig: MakeRig) -> None:
