@@ -186,7 +186,8 @@ class Native:
         runs = process is not None and processes.lives(process)
         if process is not None and runs:
             self.tell(server.name, "stopping")
-            processes.stop(process, server.grace_s)
+            is_flushed = server.flush and ask(f"{self.url(server.port)}{server.flush}").status in (200, 204)
+            processes.stop(process, 0.0 if is_flushed else server.grace_s)
         if record.servers.pop(server.name, None) is not None:
             self.write(record)
         return runs

@@ -66,20 +66,20 @@ def lives(process: Process) -> bool:
 
 
 def stop(process: Process, grace_s: float) -> bool:
-    """Ask the process's group to end, and kill it after the grace (seconds); False when it had to be killed."""
+    """Ask the process's group to end, and kill it after the grace (seconds; 0: without asking); False when it had to be killed."""
     if not lives(process):
         return True
-    send(process, signal.SIGTERM)
-    if ended(process, grace_s):
+    if grace_s and send(process, signal.SIGTERM) and ended(process, grace_s):
         return True
     send(process, signal.SIGKILL)
     ended(process, 10.0)
     return False
 
 
-def send(process: Process, number: int) -> None:
+def send(process: Process, number: int) -> bool:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
+    return True
 
 
 def ended(process: Process, seconds: float) -> bool:

@@ -23,21 +23,22 @@ AWAY_S = 60.0
 
 
 def test_a_minute_without_tempo_and_a_restart_of_the_collector_lose_nothing(stack: Native, stores: Stores, journal: Path, eventually: Eventually) -> None:
-    """The Collector is stopped and started while Tempo is away: what it holds for Tempo outlives it."""
+    """The Collector is stopped and started while Tempo is away: what it holds for Tempo outlives it, and what Tempo had taken outlives Tempo."""
     collector = next(server for server in SERVERS if server.name == "otelcol")
-    program = start("many", 300, 20, journal=journal, stores=stores)
+    finish(start("many", 50, journal=journal / "before", stores=stores, OTEL_SERVICE_NAME="before"))
+    arrived(stores, journal / "before", "before", eventually)
 
     def meanwhile() -> None:
         began = time.monotonic()
-        finish(program)
-        held = stores.total(stores.otelcol, "otelcol_exporter_queue_size", exporter="otlp_grpc/tempo")
-        assert held > 0
+        finish(start("many", 300, 5, journal=journal / "during", stores=stores))
+        assert stores.total(stores.otelcol, "otelcol_exporter_queue_size", exporter="otlp_grpc/tempo") > 0
         stack.stop(collector)
         stack.start(collector, build.have([collector])["otelcol"], stack.record())
         time.sleep(max(0.0, AWAY_S - (time.monotonic() - began)))
 
     stack.restart("tempo", meanwhile)
-    arrived(stores, journal, "many", eventually)
+    for folder, service in (("before", "before"), ("during", "many")):
+        arrived(stores, journal / folder, service, eventually)
 
 
 def test_a_restart_of_the_collector_in_the_middle_of_a_run_loses_nothing(stack: Native, stores: Stores, journal: Path, eventually: Eventually) -> None:
