@@ -106,7 +106,7 @@ class Reader:
         found = good(ask(f"{self.stores.prometheus}/api/v1/label/{asked['label']}/values?{urlencode(given)}")).json["data"]
         return [str(value) for value in found]
 
-    def noted(self, annotation: Json) -> list[Any]:
+    def noted(self, annotation: Mapping[str, Any]) -> list[Any]:
         return self.stores.query_range(self.filled(annotation["expr"], 0), self.since, time.time(), STEP)
 
 
