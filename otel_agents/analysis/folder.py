@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -105,7 +106,9 @@ class Folder:
 def segment_of(entry: os.DirEntry[str], destination: str, named: re.Match[str]) -> Segment | None:
     """The file as a segment; None when it went while the folder was read."""
     with suppress(OSError):
-        status = entry.stat()
+        status = entry.stat(follow_symlinks=False)
+        if not stat.S_ISREG(status.st_mode):  # a pipe of that name would hold us up for ever
+            return None
         return Segment(Path(entry.path), named["signal"], destination, named["owner"], bool(named["sent"]), status.st_size, status.st_mtime_ns)
     return None
 

@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import re
+import stat
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -83,7 +84,7 @@ def release(segment: Segment) -> None:
 def locked(path: Path) -> int | None:
     """A read-only descriptor that holds the file's lock; None while somebody lives in it, or when the name is another file by now."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)  # a pipe of that name would hold us up for ever
     except OSError:
         return None
     try:
@@ -92,7 +93,7 @@ def locked(path: Path) -> int | None:
     except OSError:
         os.close(fd)
         return None
-    if (mine.st_dev, mine.st_ino) == (named.st_dev, named.st_ino):
+    if stat.S_ISREG(mine.st_mode) and (mine.st_dev, mine.st_ino) == (named.st_dev, named.st_ino):
         return fd
     os.close(fd)
     return None

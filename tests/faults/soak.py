@@ -1,8 +1,8 @@
 """The long run: `python -m tests.faults.soak --minutes 20`.
 
 Four programs with threads and asyncio record 200 steps a second each, and logs; their endpoint goes away, hangs, answers 429, takes requests without an
-answer, and comes back at random; they are killed and started again at random, but one. At the end everything that had ended must have arrived; what arrived twice must
-have been in a request whose answer was not heard, or that a kill hit between the answer and the offset.
+answer, and comes back at random; they are killed and started again at random, but one. At the end everything that had ended must have arrived; what arrived
+twice must have been in a request whose answer was not heard, or that a kill hit between the answer and the offset.
 """
 
 from __future__ import annotations
