@@ -32,6 +32,7 @@ class Options:
     threads: int = 1
     tasks: int = 0
     workers: int = 0  # forked, with as many threads and tasks each
+    switch: float = 0.0  # seconds between two switches of threads; 0: as Python has it
     logs: int = 10  # each so manieth step also logs; 0: none
 
 
@@ -108,4 +109,7 @@ class Busy:
 
 
 if __name__ == "__main__":
-    Busy(Options(**json.loads(sys.argv[1]))).run()
+    options = Options(**json.loads(sys.argv[1]))
+    if options.switch:
+        sys.setswitchinterval(options.switch)
+    Busy(options).run()

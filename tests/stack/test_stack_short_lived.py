@@ -14,10 +14,11 @@ from otel_agents.stack.stores import Stores
 from otel_agents.testing import Telemetry
 
 Eventually = Callable[..., None]
+Figure = Callable[[str, str, object, str], None]
 PROGRAMS, TOGETHER = 50, 5
 
 
-def test_fifty_programs_of_one_call_are_fifty_calls(stores: Stores, tmp_path: Path, eventually: Eventually) -> None:
+def test_fifty_programs_of_one_call_are_fifty_calls(stores: Stores, tmp_path: Path, eventually: Eventually, figure: Figure) -> None:
     journals = [tmp_path / str(number) for number in range(PROGRAMS)]
     for batch in range(0, PROGRAMS, TOGETHER):
         running = [start("one_call", journal=journal, stores=stores, OTEL_SERVICE_NAME="fifty") for journal in journals[batch : batch + TOGETHER]]
@@ -26,6 +27,8 @@ def test_fifty_programs_of_one_call_are_fifty_calls(stores: Stores, tmp_path: Pa
     time.sleep(1)
     for name, expected in EXPECTED.items():
         eventually(lambda name=name, expected=expected: close(stores.value(f'sum(increase({name}{{service_name="fifty"}}[10m]))'), expected))
+    calls = stores.value('sum(increase(gen_ai_client_inference_duration_seconds_count{service_name="fifty"}[10m]))')
+    figure("R16b", "50 programs of one call each, increase() in Prometheus", f"{calls:g}", "–")
     durations = [span["end"] - span["start"] for journal in journals for span in Telemetry(journal).spans if span["name"].startswith("chat")]
     low, high = bucket_of(sorted(durations)[PROGRAMS // 2] / 1e9, journals[0])
     median = stores.value('histogram_quantile(0.5, sum by (le) (increase(gen_ai_client_inference_duration_seconds_bucket{service_name="fifty"}[10m])))')

@@ -1,0 +1,118 @@
+"""Races: threads that are switched at every step, descriptors that the program reuses, programs that replace themselves, many adopters of the same orphans."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from counting import arrived, busy, deliver, ended, events, kept, repeated
+from figures import Figure_
+from otlp_server import http_receiver
+from processes import environment, ran
+
+pytestmark = pytest.mark.own_attributes("item")
+SUITE = ("tests/journal", "tests/test_forks.py", "tests/test_context.py", "tests/test_metrics.py", "tests/test_logs.py")
+
+
+def test_the_suite_with_threads_switched_at_every_step(figure: Figure_) -> None:
+    """Its own process, a switch every microsecond, with faulthandler on."""
+    root = Path(__file__).parents[2]
+    words = [sys.executable, "-X", "faulthandler", "-m", "pytest", "-q", "-x", "--switch-interval", "1e-6", *SUITE]
+    done = subprocess.run(words, cwd=root, capture_output=True, text=True, timeout=280, check=False)
+    last = next(line for line in reversed(done.stdout.splitlines()) if " in " in line)
+    figure("races", "journal, telemetry, forks, context, metrics and logs under sys.setswitchinterval(1e-6)", last, "–")
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_a_program_with_threads_switched_at_every_step(tmp_path: Path, figure: Figure_) -> None:
+    with http_receiver() as receiver:
+        settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url, "OTEL_AGENTS_SHIP_INTERVAL": "0.05", "OTEL_AGENTS_JOURNAL_MAX_BYTES": "64MiB"}
+        with busy(tmp_path, settings=settings, items=400, threads=6, tasks=6, workers=1, logs=2, switch=1e-6) as process:
+            process.communicate(timeout=100)
+        assert process.returncode == 0
+        deliver(tmp_path, receiver)
+        said = {name: ended(tmp_path, name) for name in ("traces", "logs")}
+        came = {name: arrived(receiver, name) for name in said}
+    items = sum(one.total() for one in said.values())
+    figure("races", "12 lanes in 2 processes, switched every microsecond", f"{sum((said[name] - came[name]).total() for name in said)} of {items:,} lost", "–")
+    assert came == said
+
+
+REUSING = """
+import os, threading
+import otel_agents as oa
+from otel_agents import sdk
+
+def work(item):
+    with oa.step("work"):
+        oa.current().attributes({"item": item, "payload": "x" * 500})
+
+work("first")
+journal = sdk.process.pipeline.journal
+stop = threading.Event()
+
+def theirs(number):
+    while not stop.is_set():
+        held = [os.open(f"theirs{number}", os.O_WRONLY | os.O_APPEND | os.O_CREAT) for _ in range(5)]
+        for fd in held:
+            os.write(fd, b"theirs\\n")
+        for fd in held:
+            os.close(fd)
+
+threads = [threading.Thread(target=theirs, args=(number,)) for number in range(2)]
+for thread in threads:
+    thread.start()
+for number in range(4000):
+    work(f"s{number}")
+stop.set()
+for thread in threads:
+    thread.join()
+print(journal.rotations)
+"""
+
+
+def test_descriptors_that_the_program_reuses_while_segments_rotate(tmp_path: Path, figure: Figure_) -> None:
+    """None of our lines in their files, and every one of ours in a segment."""
+    program = tmp_path / "program.py"
+    program.write_text(REUSING)
+    env = environment(tmp_path / "journal", OTEL_AGENTS_JOURNAL_MAX_BYTES="64MiB", OTEL_AGENTS_JOURNAL_ROTATE_BYTES="20000")
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, env=env, cwd=tmp_path, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    strange = {line for path in tmp_path.glob("theirs*") for line in path.read_bytes().splitlines()} - {b"theirs"}
+    here = kept(tmp_path)
+    figure(
+        "races",
+        f"{int(done.stdout)} rotations beside threads that open and close files",
+        f"{4001 - len(here)} of 4,001 lost, {len(strange)} strange lines",
+        "205 of 1,499 astray",
+    )
+    assert strange == set()
+    assert here == Counter(["first", *(f"s{number}" for number in range(4000))])
+    assert int(done.stdout) > 100
+
+
+EXEC = """
+import os, sys
+import otel_agents as oa
+number = int(sys.argv[1])
+with oa.agent("run"):
+    with oa.step("work"):
+        oa.current().attributes({"item": f"s{number}"})
+    if number:
+        os.execv(sys.executable, [sys.executable, __file__, str(number - 1)])
+"""
+
+
+def test_a_program_that_replaces_itself(tmp_path: Path, figure: Figure_) -> None:
+    """Each image of it was a process of its own to us, though the system gives them one number; the runs that it left open have died."""
+    with http_receiver() as receiver:
+        done = ran(tmp_path, EXEC, "5", OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url)
+        assert (done.status, done.err) == (0, "")
+        deliver(tmp_path, receiver)
+        came, over = arrived(receiver), Counter(event["otel_agents.outcome"] for event in events(receiver, "otel_agents.run.ended"))
+    figure("races", "exec, five times", f"{6 - len(came)} of 6 lost, {repeated(came)} twice, {over['died']} of 5 open runs reported as died", "–")
+    assert came == Counter(f"s{number}" for number in range(6))
+    assert over == {"died": 5, "ok": 1}
