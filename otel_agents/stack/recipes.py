@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from otel_agents.stack.servers import ALERTMANAGER, LOKI, OTELCOL, PROMETHEUS, TEMPO, Server
+from otel_agents.stack.servers import ALERTMANAGER, LOKI, OTELCOL, PROMETHEUS, Server
 
 Words = tuple[str, ...]
 STRIPPED = "-s -w"
@@ -58,7 +58,7 @@ RECIPES: Mapping[str, Recipe] = {
         ),
         ("prometheus", "promtool"),
     ),
-    "tempo": Recipe(((".", go_build("-o", "{out}/tempo", ".", versions="-checklinkname=0 " + common_version(TEMPO))),), ("tempo",)),
+    "tempo": Recipe(((".", go_build("-o", "{out}/tempo", ".", versions="-checklinkname=0")),), ("tempo",)),
     "alertmanager": Recipe(
         (
             (

@@ -42,7 +42,7 @@ class User:
         return [str(self.python), "-m", "otel_agents", "stack", *words]
 
     def environment(self, **more: str | None) -> dict[str, str]:
-        return environment(self.folder / "journal", XDG_STATE_HOME=str(self.folder), XDG_CACHE_HOME=str(home.cache().parents[1]), **more)
+        return environment(self.folder / "journal", **{"XDG_STATE_HOME": str(self.folder), "XDG_CACHE_HOME": str(home.cache().parents[1]), **more})
 
     def json(self, *words: str) -> Any:
         done = self.command(*words, "--json")

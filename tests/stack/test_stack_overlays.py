@@ -52,7 +52,7 @@ def test_tail_sampling_keeps_errors_slow_and_expensive_ones(stack: Native, store
 
 def test_span_metrics_count_what_sampling_drops(stack: Native, stores: Stores, tmp_path: Path, journal: Path, eventually: Eventually) -> None:
     ports: dict[str, int] = {}
-    given = {"STACK_DECISION_WAIT": "1s", "STACK_SAMPLE_PERCENT": "0"}
+    given = {"STACK_DECISION_WAIT": "1s", "STACK_SAMPLE_PERCENT": "0", "STACK_SPAN_METRICS_INTERVAL": "2s"}
     with collector(stack, tmp_path, "span-metrics", "tail-sampling", listening=ports, **given):
         run("many", 5, journal=journal, stores=at(stores, ports), OTEL_SERVICE_NAME="counted")
         query = 'sum(traces_span_metrics_calls_total{service_name="counted",gen_ai_operation_name="execute_tool",gen_ai_tool_name="count"})'

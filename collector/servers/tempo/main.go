@@ -14,6 +14,8 @@ import (
 	"github.com/gogo/protobuf/proto"
 	"github.com/grafana/tempo/cmd/tempo/app"
 	tempolog "github.com/grafana/tempo/pkg/util/log"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/version"
 	"google.golang.org/grpc/encoding"
 	_ "google.golang.org/grpc/encoding/proto"
 	protov2 "google.golang.org/protobuf/proto"
@@ -38,7 +40,11 @@ func (codec) Unmarshal(data []byte, message any) error {
 	return proto.Unmarshal(data, message.(proto.Message))
 }
 
-func init() { encoding.RegisterCodec(codec{}) }
+func init() {
+	encoding.RegisterCodec(codec{})
+	version.Version = "2.1.0" // the line that the commit in go.mod belongs to
+	prometheus.MustRegister(version.NewCollector("tempo"))
+}
 
 func main() {
 	file := flag.String("config.file", "tempo.yaml", "configuration file")
