@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from otel_agents.boards import logql, variables
-from otel_agents.boards.panels import BARS, COUNT, LINES, RANKING, SPANS, STAT, TABLE, Board, Query, lines_of, panel, row, spans_of
-from otel_agents.boards.promql import AGENT, BAD, COST, ERROR, FAILED, LOST, RUN, RUNNING, RUNS, above_none, inc, most, or0, p95, per_hour, share
+from otel_agents.boards.panels import BARS, COUNT, LINES, LOG, RANKING, SPANS, STAT, TABLE, Board, Query, lines_of, panel, row, spans_of
+from otel_agents.boards.promql import AGENT, BAD, COST, ERROR, FAILED, LAST_STEP, LOST, RUN, RUNNING, RUNS, above_none, inc, most, or0, p95, per_hour, share
 
+LAST_WORDS = f"{{{{.{AGENT}}}}} died{{{{if .{LAST_STEP}}}}} after {{{{.{LAST_STEP}}}}}{{{{end}}}}"
 TOP = row(
     4,
     panel(STAT, "Runs", COUNT, or0(inc(RUNS)), "Agent runs that ended in the time shown, whatever their outcome."),
@@ -90,7 +91,7 @@ WRONG = row(
         "Began and did not end",
         COUNT,
         lines_of(f"{logql.counted(logql.STARTED, 'trace_id', AGENT)} unless {logql.counted(logql.ENDED, 'trace_id', AGENT)}", "Runs"),
-        "Runs that are still going, or whose process died. The trace shows what they had done.",
+        "Runs that are still going, or whose process died and nobody has told yet. The trace shows what they had done.",
         empty="all ended",
     ),
 )
@@ -103,6 +104,16 @@ FAILURES = row(
         spans_of(logql.spans(logql.A_RUN, logql.FAILED, shown=(logql.AGENT, logql.ERROR))),
         "The newest runs that failed; each leads to its conversation.",
         empty="no run failed",
+        width=15,
+    ),
+    panel(
+        LOG,
+        "Died",
+        COUNT,
+        lines_of(f"{logql.DIED} {logql.shown_as(LAST_WORDS)}"),
+        "Runs whose process died, each with the last step that had ended; the open line leads to its trace. The next program of that journal tells of them.",
+        empty="no process died in a run",
+        width=9,
     ),
 )
 FLEET = Board(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from otel_agents import semconv as names
-from otel_agents.boards.promql import ENVIRONMENT, RANGE, SERVICE, label
+from otel_agents.boards.promql import ENVIRONMENT, OUTCOME, RANGE, SERVICE, label
 
 # `.*` alone would be refused: one matcher of a stream must not match the empty value
 LINES = f'{{{SERVICE}=~".+",{SERVICE}=~"$service",{ENVIRONMENT}=~"$env"}}'
@@ -16,6 +16,8 @@ def event(name: str) -> str:
 
 SAID, TOOLS = event(names.EVENT_CLIENT_INFERENCE_OPERATION_DETAILS), event(names.EVENT_OA_TOOL_DETAILS)
 STARTED, ENDED = event(names.EVENT_OA_RUN_STARTED), event(names.EVENT_OA_RUN_ENDED)
+
+DIED = f'{ENDED} | {OUTCOME}="died"'
 
 
 def extracted(**paths: str) -> str:

@@ -22,6 +22,7 @@ def label(attribute: str) -> str:
 AGENT, TOOL, MODEL, ANSWERED = label(names.AGENT_NAME), label(names.TOOL_NAME), label(names.REQUEST_MODEL), label(names.RESPONSE_MODEL)
 PROVIDER, OPERATION, ERROR, SERVICE = label(names.PROVIDER_NAME), label(names.OPERATION_NAME), label(names.ERROR_TYPE), label(names.SERVICE_NAME)
 OUTCOME, STEP, STORE = label(names.OA_OUTCOME), label(names.OA_STEP_NAME), label(names.OA_MEMORY_STORE)
+LAST_STEP = label(names.OA_LAST_STEP)
 RESULT, SIGNAL, REASON = label(names.OA_RESULT), label(names.OA_SIGNAL), label(names.OA_REASON)
 ENVIRONMENT = "deployment_environment_name"
 

@@ -7,17 +7,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 from observed import start
 
 from otel_agents.stack.stores import Stores, ask, good
 
+pytestmark = pytest.mark.timeout(600)
 SERVICE = "runs-away"
+TOLD_S = 240  # rules are evaluated once a minute
 
 
 def test_a_runaway_loop_reaches_the_alertmanager(stores: Stores, journal: Path, eventually: Callable[..., None]) -> None:
     process = start("runaway", journal=journal, stores=stores, OTEL_SERVICE_NAME=SERVICE, OTEL_AGENTS_METRIC_INTERVAL="2s")
     try:
-        eventually(lambda: bool(told(stores)), seconds=180)
+        eventually(lambda: bool(told(stores)), seconds=TOLD_S)
+        assert process.poll() is None, "it is stopped by us, and not before"
     finally:
         process.kill()
         process.communicate()
