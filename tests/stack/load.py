@@ -1,7 +1,7 @@
 """How much programs → Collector → stores sustain on this machine without a growing queue:  python -m tests.stack.load [--seconds N] [--rates …]
 
 It starts a stack of its own, lets programs make agent runs at a rising rate (each: a run, a model call with content, two tool calls, a log line; metrics
-beside them), and takes the highest rate at which, at the end, journals are shipped and no queue of the Collector holds more than it did in the middle.
+beside them), and takes the highest rate at which, at the end, journals are shipped and no queue of the Collector grows.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ class Measured:
 
     @property
     def is_sustained(self) -> bool:
-        return self.made_runs >= 0.95 * self.asked_runs and self.drained_s < SETTLED_S and self.queue_end <= max(2 * self.queue_middle, 2**20)
+        """The programs kept up, and in the second half no more than two seconds' worth was added to the queues, which were empty soon after."""
+        is_growing = self.queue_end - self.queue_middle > 2e6 * self.megabytes
+        return self.made_runs >= 0.95 * self.asked_runs and self.drained_s < SETTLED_S and not is_growing
 
 
 def measure(stack: Native, rate: float, seconds: float, programs: int, folder: Path) -> Measured:
@@ -94,7 +96,7 @@ def measure(stack: Native, rate: float, seconds: float, programs: int, folder: P
     runs = sum(int(process.communicate()[0]) for process in running)
     end, ended = queued(stores), time.monotonic()
     while (found := taken(stores) - before) < runs * ITEMS_A_RUN or queued(stores):
-        if time.monotonic() - ended > 120:
+        if time.monotonic() - ended > 15:  # what programs could not send before they ended lies in their journals
             break
         time.sleep(0.2)
     took = ended - began
