@@ -59,7 +59,7 @@ def claim() -> Json:
 
 
 def queue_fill() -> Json:
-    return {"type": "Pods", "pods": {"metric": {"name": "otelcol_queue_fill"}, "target": {"type": "AverageValue", "averageValue": "300m"}}}
+    return {"type": "Pods", "pods": {"metric": {"name": "otelcol_queue_percent"}, "target": {"type": "AverageValue", "averageValue": "30"}}}
 
 
 def operators_collector() -> Json:

@@ -427,6 +427,7 @@ def test_the_autoscalers_metric_is_made_of_metrics_that_the_collector_has(otelco
     asked = [metric["pods"] for metric in of(found, "HorizontalPodAutoscaler")["otelcol-gateway"]["spec"]["metrics"] if metric["type"] == "Pods"]
     operators = of(built("overlays/operator"), "OpenTelemetryCollector")["otelcol"]["spec"]["autoscaler"]["metrics"]
     assert [metric["pods"] for metric in operators] == asked
+    assert [int(metric["target"]["averageValue"]) > 0 for metric in asked] == [True], "the Operator refuses parts of one"
     (rule,) = yaml.safe_load((KUBERNETES / "metrics-adapter.yaml").read_text())["rules"]["custom"]
     assert [rule["name"]["as"]] == [metric["metric"]["name"] for metric in asked]
     query = rule["metricsQuery"].replace("<<.GroupBy>>", "pod").replace("<<.LabelMatchers>>", 'namespace="observability",pod=~"a|b"')
