@@ -66,7 +66,7 @@ class Caps:
         now = self._clock.now()
         found = sorted(listed(journal.root, journal.max_age_s), key=lambda kept: (not kept.is_sent, kept.changed))
         stay = [kept for kept in found if not (self._is_old(kept, now) and self._drop(kept, "age"))]
-        journal.writers = len({journal.owner, *(owner_of(kept.path) for kept in stay if not kept.is_sent and now - kept.changed < WRITES_S)})
+        journal.share(len({journal.owner, *(owner_of(kept.path) for kept in stay if not kept.is_sent and now - kept.changed < WRITES_S)}))
         self._shrink(stay, sum(kept.size for kept in stay) - journal.cap_bytes + journal.reserve)
         self._not_before = time.monotonic() + RESTS * (time.monotonic() - began)
 
@@ -96,17 +96,18 @@ class Caps:
         """Remove one segment; False when it is written to, or being sent: by us or by another, its lock is taken."""
         if self._journal.drop_own(kept.path, reason):
             return True
-        fd = locked(kept.path)
+        fd = locked(kept.path) if os.access(kept.path.parent, os.W_OK) else None
         if fd is None:
             return False
         try:
-            lost = 0 if kept.is_sent else lines_after(fd, max(acknowledged(kept.path), told_again(fd)))
+            if not kept.is_sent:
+                self._journal.tally.count(kept.signal, reason, lines_after(fd, max(acknowledged(kept.path), told_again(fd))))
+                self._journal.dropped_some()
             os.unlink(kept.path)
         except OSError:
             return False
         finally:
             os.close(fd)
-        self._journal.tally.count(kept.signal, reason, lost)
         return True
 
 

@@ -80,7 +80,8 @@ class Journal:
         self.owner = new_owner()
         self.tally, self.said = Tally(self._dropped), Said()
         self.others_bytes = 0  # of everybody else in the journal folder, as last counted (caps.py)
-        self.writers = 0  # processes that write to it, as last counted
+        self.writers = 1  # processes that write to it, as last counted
+        self.limit = min(self.rotate_bytes, max(self.cap_bytes // FIRST_SHARE, FIRST_BYTES))
         self.rotations = 0
         self._numbers: dict[str, int] = {}
         self._runs = Runs()
@@ -151,16 +152,15 @@ class Journal:
             return "spoilt"
         return "good" if status.st_size < self.limit else "full"
 
-    @property
-    def limit(self) -> int:
-        """Bytes of a segment: a share of what all that write to the folder may add together."""
-        share = self.cap_bytes // (GROWING * SIGNALS * self.writers) if self.writers else max(self.cap_bytes // FIRST_SHARE, FIRST_BYTES)
-        return min(self.rotate_bytes, share)
+    def share(self, writers: int) -> None:
+        """Bytes that a segment may have: a share of what all who write to the folder may add together."""
+        self.writers = writers
+        self.limit = min(self.rotate_bytes, self.cap_bytes // (GROWING * SIGNALS * writers))
 
     @property
     def reserve(self) -> int:
         """Bytes to be kept free for what is being written."""
-        return SIGNALS * max(1, self.writers) * self.limit
+        return SIGNALS * self.writers * self.limit
 
     def _is_stalled(self) -> bool:
         began = list(self._writing.values())
@@ -266,12 +266,11 @@ class Journal:
             self._drop(segment, "cap")
 
     def _drop(self, segment: Segment, reason: str) -> None:
-        lost = lines_after(segment.fd, segment.offset)
+        self.tally.count(segment.signal, reason, lines_after(segment.fd, segment.offset))
+        self.dropped_some()  # before it is gone: a process that ends in between has counted too many, never too few
         with suppress(OSError):
             os.unlink(segment.path)
         self._forget(segment)
-        self.tally.count(segment.signal, reason, lost)
-        self.dropped_some()
 
     def _forget(self, segment: Segment) -> None:
         if segment in self._rotated:

@@ -293,7 +293,8 @@ def test_the_cap_at_several_processes_at_once(tmp_path: Path, figure: Figure_, w
     runs = 2 * (workers + 1)
     figure("R17", f"a cap of 8 MiB, {workers + 1} processes at once", f"at most {most / MIB:.1f} MiB; {lost:,} items given up, {dropped:,} counted", "grows")
     assert most <= cap
-    assert lost <= dropped <= lost + runs  # the runs' own spans and records are in no ledger
+    given_up = 60 * workers  # items of a segment that a child was about to give up when it ended by os._exit: counted, and still there
+    assert lost <= dropped <= lost + runs + given_up  # the runs' own spans and records are in no ledger
     assert lost > 5_000
 
 
