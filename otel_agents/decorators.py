@@ -99,7 +99,8 @@ class Observed:
         with guard("begin"):
             operation = begin(self._kind, self._fields, transparent=self._kind.is_model)
             if operation is not None:
-                self._row.before(operation, self.subject, call)
+                with guard("read arguments"):
+                    self._row.before(operation, self.subject, call)
             return operation
         return None
 

@@ -19,14 +19,16 @@ from otel_agents.telemetry.context import OPERATION, SPAN, SUPPRESSED, Context, 
 from otel_agents.telemetry.events import exception_attributes
 from otel_agents.telemetry.guard import guard
 from otel_agents.telemetry.operations import Operation
-from otel_agents.telemetry.values import plain
+from otel_agents.telemetry.slots import LONGEST_NAME, MOST, exact, head, own_items
+from otel_agents.telemetry.values import LIMIT, plain
 
 HIDDEN = ("otel_agents", "opentelemetry")
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "otelTraceID", "otelSpanID", "otelTraceSampled"}
 TEXTS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 SEVERITIES = ((50, SeverityNumber.FATAL), (40, SeverityNumber.ERROR), (30, SeverityNumber.WARN), (20, SeverityNumber.INFO), (10, SeverityNumber.DEBUG))
 EXTRA = 100  # of a record's own fields; the SDK warns, on the program's standard error, of what it leaves out beyond 128 attributes
-SCALARS = (str, int, float, bool, type(None))
+NUMBERS = frozenset({int, float, bool, type(None)})
+ARGUMENTS = (tuple, dict)
 
 _original: list[Callable[[logging.Logger, logging.LogRecord], None]] = []
 
@@ -79,7 +81,7 @@ def _export(record: logging.LogRecord, context: Context) -> None:
     with guard("log record"):
         if engine.policy is not None and engine.records is not None:
             level, text = severity(record.levelno), TEXTS.get(record.levelname, record.levelname)
-            told, created = engine.policy.redact(body(record)), int(record.created * 1e9)
+            told, created = str(engine.policy.attribute(body(record))), int(record.created * 1e9)
             engine.records.emit(record.name, context, attributes(record, context), level, text, created, time_ns(), told)
 
 
@@ -94,26 +96,33 @@ def body(record: logging.LogRecord) -> str:
     if type(known) is str:
         return known
     message, arguments = record.msg, record.args
-    template = message if type(message) is str else str(plain(message))
-    if not arguments:
+    template = message if type(message) is str else str(plain(message))  # a number may have more digits than Python writes
+    if type(arguments) not in ARGUMENTS or not arguments or len(template) > LIMIT:
         return template
     try:
         return str(template % _safe(arguments))
-    except (TypeError, ValueError, KeyError):
+    except (TypeError, ValueError, LookupError, ArithmeticError):
         return template
 
 
 def _safe(arguments: Any) -> Any:
     if type(arguments) is dict:
-        return {key: value if type(value) in SCALARS else plain(value) for key, value in arguments.items()}
-    return tuple(value if type(value) in SCALARS else plain(value) for value in arguments)
+        return {key: _readable(value) for key, value in own_items(arguments)}
+    return tuple(_readable(value) for value in head(arguments, MOST))
+
+
+def _readable(value: Any) -> Any:
+    """The value as plain data of limited size; what is cut is redacted before."""
+    if type(value) is str and len(value) <= LIMIT:
+        return value
+    return value if exact(value) in NUMBERS or engine.policy is None else engine.policy.read(value)
 
 
 def attributes(record: logging.LogRecord, context: Context) -> dict[str, Any]:
     """What the record's `extra` gave, where it was written, its exception, and the agent and session it belongs to."""
     policy, running = engine.policy, context.get(OPERATION)
     assert policy is not None  # _export has looked
-    extra = [(name, value) for name, value in vars(record).items() if name and name not in STANDARD]
+    extra = [(name, value) for name, value in vars(record).items() if type(name) is str and 0 < len(name) <= LONGEST_NAME and name not in STANDARD]
     given = {name: policy.attribute(value, name) for name, value in extra[:EXTRA]}
     agent = running.agent_name() if isinstance(running, Operation) else None
     return {

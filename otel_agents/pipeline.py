@@ -229,7 +229,7 @@ class Pipeline:
 
     def _spans(self, provider: Any) -> Spans:
         tracer = provider.get_tracer(*self.scope)
-        return LeanSpans(provider, tracer, self.lines, self.append) if self._is_lean("traces", provider) else Spans(tracer)
+        return LeanSpans(provider, tracer, self.lines, self.append, engine.policy) if self._is_lean("traces", provider) else Spans(tracer)
 
     def _records(self, provider: Any) -> Records:
         return LeanRecords(provider, self.scope, self.lines, self.append) if self._is_lean("logs", provider) else Records(provider, self.scope)

@@ -18,7 +18,8 @@ from otel_agents.telemetry.context import engine
 from otel_agents.telemetry.events import emit
 from otel_agents.telemetry.kinds import KINDS, Kind
 from otel_agents.telemetry.operations import Operation
-from otel_agents.telemetry.values import as_json, plain
+from otel_agents.telemetry.slots import exact
+from otel_agents.telemetry.values import LIMIT, Redact, as_json, plain
 
 MODEL = {"model": names.REQUEST_MODEL, "provider": names.PROVIDER_NAME}
 MEMORY_ACTIONS = {
@@ -34,6 +35,8 @@ MEMORY_ACTIONS = {
 INFERENCES = {"chat": "chat", "generate_content": "generate_content", "text_completion": "text_completion"}
 SIGNATURE_SIZE = 2048
 SCALARS = frozenset({str, int, float, bool, type(None)})
+NUMBERS = frozenset({int, float})
+COLLECTIONS = frozenset({list, tuple, dict, set, frozenset})
 
 
 class Subject:
@@ -123,10 +126,24 @@ def _captures() -> bool:
     return engine.policy is not None and engine.policy.captures
 
 
+def _bounds() -> tuple[int, Redact | None]:
+    """How long a value may be, and how its texts are redacted: before they are cut."""
+    policy = engine.policy
+    return (policy.limit, policy.redact) if policy is not None else (LIMIT, None)
+
+
+def _read(value: Any) -> Any:
+    return plain(value, *_bounds())
+
+
+def _is_sequence(value: Any) -> bool:
+    return type(value) is list or type(value) is tuple
+
+
 def _message(role: str, value: Any) -> list[dict[str, Any]]:
     """A value as one message of the conventions' shape; a text as it is, anything else as JSON."""
-    read = plain(value)
-    text = read if type(read) is str else as_json(value)
+    read = _read(value)
+    text = read if type(read) is str else as_json(value, *_bounds())
     return [{"role": role, "parts": [{"type": "text", "content": text}]}]
 
 
@@ -166,12 +183,17 @@ def before_tool(operation: Operation, subject: Subject, call: Call) -> None:
 
 def _signature(arguments: Mapping[str, Any]) -> Hashable:
     """What tells one call's arguments from another's."""
-    return tuple(arguments.items()) if all(type(value) in SCALARS for value in arguments.values()) else as_json(arguments, SIGNATURE_SIZE)
+    values = arguments.values()
+    return tuple(arguments.items()) if all(map(_is_small, values)) else as_json(arguments, SIGNATURE_SIZE)
+
+
+def _is_small(value: Any) -> bool:
+    return exact(value) in SCALARS and (type(value) is not str or len(value) <= SIGNATURE_SIZE)
 
 
 def after_tool(operation: Operation, subject: Subject, result: Any) -> None:
     if _captures() and result is not None:
-        operation.capture({names.TOOL_CALL_RESULT: _object(plain(result))})
+        operation.capture({names.TOOL_CALL_RESULT: _object(_read(result))})
 
 
 def _object(value: Any) -> dict[str, Any]:
@@ -197,28 +219,27 @@ def before_query(query: str) -> Before:
 
 
 def after_documents(operation: Operation, subject: Subject, result: Any) -> None:
-    if _captures() and type(result) in (list, tuple):
-        operation.capture({names.RETRIEVAL_DOCUMENTS: [item if type(item) is dict else {"content": item} for item in result]})
+    if _captures() and _is_sequence(result):
+        operation.capture({names.RETRIEVAL_DOCUMENTS: [item if type(item) is dict else {"content": item} for item in _read(result)]})
 
 
 def after_memory(operation: Operation, subject: Subject, result: Any) -> None:
     found = _count(result)
     if operation.kind.operation == "search_memory":
         operation.fields.setdefault(names.MEMORY_RECORD_COUNT, found)
-        if _captures() and type(result) in (list, tuple):
-            operation.capture({names.MEMORY_RECORDS: [item if type(item) is dict and "content" in item else {"content": item} for item in result]})
+        if _captures() and _is_sequence(result):
+            operation.capture({names.MEMORY_RECORDS: [item if type(item) is dict and "content" in item else {"content": item} for item in _read(result)]})
 
 
 def _count(result: Any) -> int:
     """How many records a search found: the length of a collection, else one or none."""
-    if type(result) in (list, tuple, dict, set, frozenset):
-        return len(result)
-    return 0 if result is None or result == "" else 1
+    kind = exact(result)
+    return len(result) if kind in COLLECTIONS else 0 if result is None or (kind is str and not result) else 1
 
 
 def after_vectors(operation: Operation, subject: Subject, result: Any) -> None:
     vector = result[0] if type(result) is list and result and type(result[0]) is list else result
-    if type(vector) is list and vector and type(vector[0]) in (float, int):
+    if type(vector) is list and vector and exact(vector[0]) in NUMBERS:
         operation.fields.setdefault(names.EMBEDDINGS_DIMENSION_COUNT, len(vector))
 
 
@@ -233,7 +254,7 @@ def after_evaluation(operation: Operation, subject: Subject, result: Any) -> Non
     said = result if type(result) is dict else _verdict(result)
     attributes = {
         names.EVALUATION_NAME: operation.fields.get(names.OA_EVALUATOR_NAME, subject.name),
-        names.EVALUATION_SCORE_VALUE: float(said["score"]) if type(said.get("score")) in (int, float) else None,
+        names.EVALUATION_SCORE_VALUE: _score(said.get("score")),
         names.EVALUATION_SCORE_LABEL: said.get("label") if type(said.get("label")) is str else None,
         **_shown({names.EVALUATION_EXPLANATION: said.get("explanation") if type(said.get("explanation")) is str else None}),
     }
@@ -250,7 +271,11 @@ def _shown(content: Mapping[str, Any]) -> dict[str, Any]:
 def _verdict(result: Any) -> dict[str, Any]:
     if type(result) is bool:
         return {"score": float(result), "label": "pass" if result else "fail"}
-    return {"score": result} if type(result) in (int, float) else {"label": result}
+    return {"score": result} if exact(result) in NUMBERS else {"label": result}
+
+
+def _score(value: Any) -> float | None:
+    return float(value) if type(value) is float or (type(value) is int and value.bit_length() < 1024) else None
 
 
 def with_definition(wrapped: Any, subject: Subject) -> Any:

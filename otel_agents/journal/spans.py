@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import Span as SdkSpan
@@ -34,6 +34,7 @@ FLAGS = tuple(TraceFlags(number) for number in range(4))
 MOST = 128  # attributes of an item, as the SDK has it; further ones are its to drop and to count
 DROPPED, RECORDED = sampling.Decision.DROP, sampling.Decision.RECORD_AND_SAMPLE
 UNSET = Status(StatusCode.UNSET)
+EXCEPTION_ESCAPED = "exception.escaped"
 FAILED: values.Json = {"code": StatusCode.ERROR.value}
 
 
@@ -57,8 +58,18 @@ class Spans:
         span.end(end_time)
 
 
+class Look(Protocol):
+    """How values of the program are looked at: nothing of their own is run, and what is read has its limits."""
+
+    def read(self, value: Any, name: str = "") -> Any:
+        """The value as plain data."""
+
+    def exception(self, error: BaseException) -> dict[str, Any]:
+        """Type, message and stack of an exception as attributes."""
+
+
 class LeanSpan(SdkSpan):
-    """The SDK's span; what it lacks of it is made when first asked for."""
+    """The SDK's span; what it lacks of it is made when first asked for. What a program sets on it is read before the SDK sees it, which would run its code."""
 
     _end_time: int | None = None
     _status = UNSET
@@ -74,7 +85,9 @@ class LeanSpan(SdkSpan):
         kind: SpanKind,
         told: Mapping[str, Any] | None,
         start_time: int,
+        look: Look | None = None,
     ) -> None:
+        self._look = look
         self._tracer, self._name, self._context, self._parent = tracer, name, context, parent
         self._kind, self._told, self._start_time = kind, told, start_time
 
@@ -83,6 +96,28 @@ class LeanSpan(SdkSpan):
         if make is None:
             raise AttributeError(name)
         return self.__dict__.setdefault(name, make(self))
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        super().set_attributes(self._readable(attributes))
+
+    def set_attribute(self, key: str, value: Any) -> None:
+        super().set_attributes(self._readable({key: value}))
+
+    def add_event(self, name: str, attributes: Mapping[str, Any] | None = None, timestamp: int | None = None) -> None:
+        super().add_event(name, self._readable(attributes), timestamp)
+
+    def record_exception(
+        self, exception: BaseException, attributes: Mapping[str, Any] | None = None, timestamp: int | None = None, escaped: bool = False
+    ) -> None:
+        if self._look is None:
+            return super().record_exception(exception, attributes, timestamp, escaped)
+        told = {**self._look.exception(exception), EXCEPTION_ESCAPED: "True" if escaped else "False"}
+        self.add_event("exception", {**told, **self._readable(attributes)}, timestamp)
+
+    def _readable(self, attributes: Mapping[str, Any] | None) -> dict[str, Any]:
+        look = self._look
+        given = attributes or {}
+        return dict(given) if look is None else {key: look.read(value, key) for key, value in given.items() if type(key) is str}
 
     @property
     def is_touched(self) -> bool:
@@ -108,8 +143,9 @@ LATE: Mapping[str, Callable[[LeanSpan], Any]] = {
 class LeanSpans(Spans):
     """Spans of a provider of ours. As soon as it has another processor than ours, they are the SDK's."""
 
-    def __init__(self, provider: TracerProvider, tracer: Tracer, lines: Lines, append: Append) -> None:
+    def __init__(self, provider: TracerProvider, tracer: Tracer, lines: Lines, append: Append, look: Look | None = None) -> None:
         super().__init__(tracer)
+        self._look = look
         self._sdk, self._lines, self._append = tracer, lines, append
         self._composite = provider._active_span_processor
         self._ours = self._composite._span_processors
@@ -132,7 +168,7 @@ class LeanSpans(Spans):
         trace_id, random = (self._ids.generate_trace_id(), self._random) if parent is None else (parent.trace_id, parent.trace_flags & RANDOM)
         sampled, recording, state, told = self._decided(parent, context, trace_id, name, kind, attributes)
         ids = SpanContext(trace_id, self._ids.generate_span_id(), False, FLAGS[sampled | random], state)
-        return LeanSpan(self._sdk, name, ids, parent, kind, told, start_time) if recording else NonRecordingSpan(ids)
+        return LeanSpan(self._sdk, name, ids, parent, kind, told, start_time, self._look) if recording else NonRecordingSpan(ids)
 
     def _decided(
         self, parent: SpanContext | None, context: Context, trace_id: int, name: str, kind: SpanKind, attributes: Mapping[str, Any]

@@ -191,7 +191,8 @@ def _flagged(wrapper: FunctionType | Function, flag: int) -> Function:
 
 def settle(operation: Operation, plan: Plan, call: Call, result: Any) -> Any:
     """End the operation with the result, or, where that is a coroutine or a generator, when that has run."""
-    follow = FOLLOWED.get(type(result))
+    kind = type(result)
+    follow = FOLLOWED.get(kind) if type(kind) is type else None  # another metaclass brings its own `__hash__`
     return follow(operation, plan, call, result) if follow is not None else plan.end(operation, call, result)
 
 

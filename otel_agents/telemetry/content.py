@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from otel_agents import semconv as names
+from otel_agents.telemetry.outcomes import error_type
+from otel_agents.telemetry.stacks import stack_of
 from otel_agents.telemetry.values import Redact, as_json, message_of, plain
 
 Shape = Callable[[Any], Any]
@@ -37,15 +40,26 @@ class Policy:
 
     def attribute(self, value: Any, name: str = "") -> Any:
         """A value that the program set under this name, safe to write: built-in, redacted, of limited size."""
-        if type(value) is str and len(value) <= self.limit:
+        kind = type(value)
+        if kind is str and len(value) <= self.limit:
             return self.redact(value, name)
-        if type(value) in (bool, int, float):
+        if kind is bool or kind is int or kind is float:
             return value
-        return _flat(plain(value, self.limit, self.redact), self.limit)
+        return _flat(self.read(value, name), self.limit)
+
+    def read(self, value: Any, name: str = "") -> Any:
+        """The value as plain data, its structure kept, redacted and then cut."""
+        return plain(value, self.limit, self.redact, name)
 
     def message(self, error: BaseException) -> str:
         """An exception's message without running a foreign `__str__`, redacted."""
         return message_of(error, self.limit, self.redact)
+
+    def exception(self, error: BaseException) -> dict[str, Any]:
+        """Type, message and, where it was raised, stack of an exception as attributes."""
+        trace = stack_of(error, self.message)
+        stack = {names.EXCEPTION_STACKTRACE: self.attribute(trace)} if trace else {}
+        return {names.EXCEPTION_TYPE: error_type(error), names.EXCEPTION_MESSAGE: self.message(error), **stack}
 
     def content(self, captured: Mapping[str, Any]) -> dict[str, Any]:
         """Content under this mode, structured; what is empty is left out."""

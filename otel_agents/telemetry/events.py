@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping
 from time import time_ns
 from typing import TYPE_CHECKING, Any
@@ -68,6 +67,4 @@ def exception_attributes(error: BaseException) -> dict[str, Any]:
     policy = engine.policy
     if policy is None:
         return {names.EXCEPTION_TYPE: error_type(error)}
-    trace = "".join(traceback.format_tb(error.__traceback__))
-    stack = {names.EXCEPTION_STACKTRACE: policy.attribute(trace)} if trace else {}
-    return {names.EXCEPTION_TYPE: error_type(error), names.EXCEPTION_MESSAGE: policy.message(error), **stack}
+    return policy.exception(error)

@@ -5,14 +5,18 @@ None of them raises, whatever it is given; each returns nothing and may be calle
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from otel_agents import semconv as names
 from otel_agents.telemetry.context import engine
 from otel_agents.telemetry.guard import guard
+from otel_agents.telemetry.slots import LONGEST_NAME, is_any, mro, own_items
 
+MOST_TOKENS, MOST_REASONS = 2**63, 128  # what the wire has; what a request can have choices
 USAGE = {
     "input_tokens": names.USAGE_INPUT_TOKENS,
     "output_tokens": names.USAGE_OUTPUT_TOKENS,
@@ -54,17 +58,19 @@ class Setters:
             names.USAGE_REASONING_OUTPUT_TOKENS: reasoning_output_tokens,
         }
         with guard("set usage"):
-            told: dict[str, Any] = {name: value for name, value in given.items() if type(value) is int and value >= 0}
-            self.set(told if cost is None else {**told, names.OA_COST: float(cost) if isinstance(cost, int | float) else None})
+            told: dict[str, Any] = {name: value for name, value in given.items() if type(value) is int and 0 <= value < MOST_TOKENS}
+            priced = (type(cost) is float or type(cost) is int) and 0 <= cost < math.inf  # what is no number would spoil the sum for good
+            self.set({**told, names.OA_COST: float(cost)} if cost is not None and priced else told)
 
     def model(self, model: str, provider: str | None = None) -> None:
         """The model that was asked, and who provides it (`gen_ai.request.model`, `gen_ai.provider.name`)."""
-        self._tell({names.REQUEST_MODEL: model, names.PROVIDER_NAME: provider})
+        self._tell({names.REQUEST_MODEL: _text(model), names.PROVIDER_NAME: _text(provider)})
 
     def response(self, *, id: str | None = None, model: str | None = None, finish_reasons: Sequence[str] | None = None) -> None:
         """What the provider answered: its id, the model that answered, one finish reason a choice (stop, length, tool_call …)."""
-        reasons = list(finish_reasons) if type(finish_reasons) in (list, tuple) and finish_reasons else None
-        self._tell({names.RESPONSE_ID: id, names.RESPONSE_MODEL: model, names.RESPONSE_FINISH_REASONS: reasons})
+        given = finish_reasons[:MOST_REASONS] if type(finish_reasons) is list or type(finish_reasons) is tuple else []
+        reasons = [reason for reason in given if type(reason) is str and len(reason) <= LONGEST_NAME]
+        self._tell({names.RESPONSE_ID: _text(id), names.RESPONSE_MODEL: _text(model), names.RESPONSE_FINISH_REASONS: reasons or None})
 
     def result(self, value: object) -> None:
         """What came out, as content: kept only where `OTEL_AGENTS_CONTENT` lets it through."""
@@ -73,10 +79,23 @@ class Setters:
 
     def attributes(self, values: Mapping[str, Any] | None = None, **more: Any) -> None:
         """Attributes of the program's own, by mapping or by keyword."""
-        self._tell({**(values if type(values) is dict else dict(values or {})), **more})
+        with guard("set attributes"):
+            self._tell({**_plain_names(values), **_plain_names(more)})
 
     def _tell(self, values: Mapping[str, Any]) -> None:
         with guard("set attributes"):
             policy = engine.policy
             if policy is not None:
-                self.set({name: policy.attribute(value, name) for name, value in values.items() if value is not None and type(name) is str and name})
+                self.set({name: policy.attribute(value, name) for name, value in values.items() if value is not None})
+
+
+def _text(value: Any) -> str | None:
+    """A name or an id; what is none, or longer than any, is left out: it would become a label of metrics."""
+    return value if type(value) is str and len(value) <= LONGEST_NAME else None
+
+
+def _plain_names(values: Any) -> dict[str, Any]:
+    """The entries of a mapping that can be attributes; nothing of what is no mapping."""
+    ancestors = mro(type(values))
+    of_others = not is_any(dict, ancestors) and (is_any(Mapping, ancestors) or is_any(MappingProxyType, ancestors))  # read by their own code, as asked
+    return {name: value for name, value in own_items(dict(values) if of_others else values) if 0 < len(name) <= LONGEST_NAME}

@@ -91,7 +91,7 @@ def own_dict(value: object) -> dict[str, Any]:
 
 def own_items(held: object) -> list[tuple[Any, Any]]:
     """The entries under plain names. Items, never look-ups: a key of another type compares by its own code."""
-    return [pair for pair in head(held.items(), MOST) if type(pair[0]) is str] if type(held) is dict else []
+    return [pair for pair in head(dict.items(held), MOST) if type(pair[0]) is str] if is_any(dict, mro(type(held))) else []  # type: ignore[arg-type]  # a dict
 
 
 def fields(ancestors: tuple[type, ...]) -> dict[str, Any] | None:

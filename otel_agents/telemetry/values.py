@@ -55,12 +55,12 @@ class Redact(Protocol):
     def __call__(self, text: str, name: str = "", /) -> str: ...
 
 
-def plain(value: object, limit: int = LIMIT, redact: Redact | None = None) -> Plain:
-    """The value as built-in types, about `limit` characters of it at most; strings are redacted before they are cut. Never raises.
+def plain(value: object, limit: int = LIMIT, redact: Redact | None = None, name: str = "") -> Plain:
+    """The value, which stands under this name if any, as built-in types; about `limit` characters at most; redacted, then cut. Never raises.
 
     What does not fit is cut where it is least missed, and says so: `… 999,900 more`, `… [cut, 52,428,800 characters]`.
     """
-    return within(limit, redact, Reader, value)[0]  # type: ignore[no-any-return]  # made of plain data only
+    return within(limit, redact, Reader, value, name)[0]  # type: ignore[no-any-return]  # made of plain data only
 
 
 def as_json(value: object, limit: int = LIMIT, redact: Redact | None = None) -> str:
@@ -250,15 +250,15 @@ class JsonReader(Reader):
     scalars: ClassVar[dict[type, Callable[[Any, Any, str], Any]]] = {**Reader.scalars, float: quoted, bytes: base64, bytearray: base64}
 
 
-def within(limit: int, redact: Redact | None, reader: type[Reader], value: object) -> tuple[Any, int]:
+def within(limit: int, redact: Redact | None, reader: type[Reader], value: object, name: str = "") -> tuple[Any, int]:
     """The value as read and its size. Read greedily; if not everything fits, again with shares, so that one big element does not hide all after it."""
     try:
         first = reader(limit, redact)
-        read = first.read(value)
+        read = first.read(value, name)
         if not first.unfair or isinstance(read, str):
             return read, limit - first.left
         del read
-        return reader(limit, redact, fair=True).read(value), limit
+        return reader(limit, redact, fair=True).read(value, name), limit
     except (RecursionError, MemoryError):  # the program stands at its own limit
         return "<not read>", 0
 

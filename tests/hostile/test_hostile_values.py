@@ -1,0 +1,88 @@
+"""R9: whatever a program hands around, its call is untouched, its telemetry arrives, nothing of the value's own is run, and little time and memory is added."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hostile_places import COLOURS, DEEDS, RAISING, RECORDS, call
+from hostile_values import CALLED, TABLE
+
+import otel_agents as oa
+from otel_agents.telemetry.context import engine
+from otel_agents.testing import capture
+
+MODES = ("none", "full")
+VERBS = ("agent", "workflow", "step", "tool", "llm", "embedding", "retriever", "memory", "plan", "evaluator", "guardrail")
+BEYOND = pytest.mark.meant_beside_conventions("")  # hostile values stand where the conventions want texts and numbers
+ANCESTORS, NAME, ARGUMENTS = (kind.__dict__[slot].__get__ for kind, slot in ((type, "__mro__"), (type, "__qualname__"), (BaseException, "args")))
+Case = tuple[str, str, Callable[[], Any]]  # the value's name, the verb, its maker
+
+
+def cases(place: str) -> list[Case]:
+    """Every value under every verb where the verb itself reads it; elsewhere under one of them each."""
+    every = place == "argument, result"
+    return [
+        (name, verb, make)
+        for number, (name, make) in enumerate(TABLE.items())
+        for verb in (VERBS if every and not name.startswith(("huge", "deep")) else (VERBS[number % len(VERBS)], "tool"))
+    ]
+
+
+def shape(came: Any, value: Any) -> Any:
+    """What came out, told without asking it anything: the value itself by a word, everything else by what it is made of."""
+    if came is value:
+        return "the value"
+    if type(came) is list or type(came) is tuple:
+        return [shape(part, value) for part in came]
+    if any(kind is BaseException for kind in ANCESTORS(type(came))):
+        return [NAME(type(came)), shape(ARGUMENTS(came), value)]
+    return came if any(type(came) is kind for kind in (str, int, type(None))) else NAME(type(came))
+
+
+def run(function: Callable[..., Any], colour: str, place: str, value: Any) -> tuple[Any, list[str]]:
+    CALLED.clear()
+    came = shape(call(function, colour, place, value), value)
+    asked = CALLED.copy()
+    CALLED.clear()
+    return came, asked
+
+
+def differs(case: Case, colour: str, place: str) -> str:
+    """How the observed call differs from the same call of the function alone; nothing where it does not."""
+    name, verb, make = case
+    body = COLOURS[colour]
+    observed = getattr(oa, verb)(name=name)(body)
+    value = make()
+    alone, here = run(body, colour, place, make()), run(observed, colour, place, value)
+    if name.startswith("unread") and len(list(value)) != len(list(make())):
+        return f"{name}: consumed"
+    return "" if alone == here or is_followed(name, colour, here) else f"{verb}, {name}: {alone!s:.300} became {here!s:.300}"
+
+
+def is_followed(name: str, colour: str, came: tuple[Any, list[str]]) -> bool:
+    """A generator that a plain function gives away is followed to its end: the caller has another of the same kind."""
+    return name == "unread generator" and colour == "plain" and came == ("generator", [])
+
+
+def followed(asked: list[Case], colour: str, place: str) -> int:
+    """How many calls gave away a generator that nobody has run yet: their operations go on."""
+    return sum(name == "unread generator" for name, _, _ in asked) if colour == "plain" and place not in RAISING else 0
+
+
+@BEYOND
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("place", DEEDS)
+def test_the_call_is_untouched_and_arrives(place: str, colour: str, mode: str) -> None:
+    broken: list[str] = []
+    asked = cases(place)
+    with capture(content=mode, content_in="spans,events") as telemetry, oa.agent("host"):
+        for case in asked:
+            broken.append(differs(case, colour, place))
+    assert [each for each in broken if each] == []
+    assert len(telemetry.spans) == len(asked) + 1 - followed(asked, colour, place)
+    if colour != "async generator":  # its driver compares what it yields, and stops where that is not to be compared
+        assert len([log for log in telemetry.logs if not log["event_name"]]) == 2 * RECORDS.get(place, 0) * len(asked)  # the call alone logs, too
+    assert engine.failures == {}
