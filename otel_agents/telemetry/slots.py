@@ -6,6 +6,7 @@ metaclass' `__eq__`, `__hash__` or `mro` has a say.
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
@@ -14,6 +15,8 @@ from typing import Any
 
 MOST = 2048  # entries of one object that are looked at
 LONGEST_NAME = 256
+PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+STAND_IN = "\uffff"  # a code point that is no character
 HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement or by a newer C module; others are the interpreter's own
 FIELDS = ("__dataclass_fields__", "__pydantic_fields__", "model_fields", "__fields__")  # dataclasses; pydantic from 2.10, 2.0, 1
 FIELD_TYPES = (("dataclasses", "Field"), ("pydantic.fields", "FieldInfo"))
@@ -119,5 +122,12 @@ def well_formed(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return mended(text)
     return text
+
+
+def mended(text: str) -> str:
+    """U+FFFD for each lone surrogate; a pair that was split joins again. By the one error handler that is fast (20 times): it writes `?`."""
+    whole = PAIR.sub(lambda pair: pair[0].encode("utf-16-le", "surrogatepass").decode("utf-16-le"), text)
+    kept = whole.replace(STAND_IN, "\ufffd").replace("?", STAND_IN)
+    return kept.encode("utf-8", "replace").decode().replace("?", "\ufffd").replace(STAND_IN, "?")

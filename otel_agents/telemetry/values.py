@@ -40,7 +40,7 @@ from otel_agents.telemetry.slots import (
 
 LIMIT = 65536
 DEEPEST = 16  # the official OTLP parser's recursion limit is met at 50 messages, three for each level
-NODE = 32  # characters of the limit that buy one element: 2,048 elements take 1 to 3 ms
+NODE, MOST = 32, 2048  # characters of the limit that buy one element, and how many at most: they take 1 to 3 ms
 OBJECT = 12  # elements that one dataclass or model costs, which take longer to read
 MARGIN = 8192  # of a cut text's window this much is thrown away: a credential that the window cut in two was not recognised
 DIGITS = 1024  # bits of the largest integer that is written out in decimal
@@ -89,7 +89,7 @@ class Reader:
     __slots__ = ("big", "fair", "inside", "left", "nodes", "redact", "unfair")
 
     def __init__(self, limit: int, redact: Redact | None, *, fair: bool = False) -> None:
-        self.left, self.big, self.nodes, self.redact, self.fair, self.unfair = limit, limit // 8, limit // NODE + 1, redact, fair, False
+        self.left, self.big, self.nodes, self.redact, self.fair, self.unfair = limit, limit // 8, min(limit // NODE, MOST) + 1, redact, fair, False
         self.inside: list[int] = []
 
     def read(self, value: Any, name: str = "") -> Any:
