@@ -74,7 +74,8 @@ def _url(values: Values) -> str:
 
 def deployment(router: Any, model: Any) -> Values:
     """What a Router's first deployment of this name is configured with; the name itself where it has none."""
-    rows = (row for row in items(field(router, "model_list")) if field(row, "model_name") == model)
+    kept = field(router, "model_list") or attribute(router, "_core_model_list") or attribute(router, "model_list")  # before 1.109, in 1.109, since 1.110
+    rows = (row for row in (kept if isinstance(kept, list) else ()) if field(row, "model_name") == model)
     configured = field(next(rows, None), "litellm_params")
     return {name: field(configured, name) for name in ("model", "custom_llm_provider", "api_base", "base_url")} if configured else {"model": model}
 
@@ -110,19 +111,23 @@ def no_content(_: Any) -> dict[str, Any]:
 
 
 class Chunks(ChatChunks):
-    """litellm takes the usage off the chunks unless the caller asked for it, and keeps what came beside the last one; 0 when nothing came."""
+    """litellm takes the usage off the chunks unless the caller asked for it, and keeps what came beside the last one; 0 when nothing came.
+
+    Read as the chunk comes: since 1.109 litellm puts a guess of its own there afterwards where nothing came.
+    """
 
     def __init__(self, choices: int = 1) -> None:
         super().__init__(choices)
-        self._last: Any = None
+        self._kept: Any = None
 
     def add(self, chunk: Any) -> None:
-        self._last = chunk
+        usage = field(attribute(chunk, "_hidden_params"), "usage")
+        self._kept = usage if whole(field(usage, "total_tokens")) else None
         super().add(chunk)
 
     def response(self) -> dict[str, Any]:
-        folded, kept = super().response(), field(attribute(self._last, "_hidden_params"), "usage")
-        return {**folded, "usage": folded["usage"] or (kept if whole(field(kept, "total_tokens")) else None)}
+        folded = super().response()
+        return {**folded, "usage": folded["usage"] or self._kept}
 
 
 def chat_chunks(call: Call) -> Chunks:
@@ -194,6 +199,8 @@ ROUTED = (
     ("litellm.router:Router.atext_completion", COMPLETION),
     ("litellm.router:Router.embedding", EMBEDDING),
     ("litellm.router:Router.aembedding", EMBEDDING),
+    ("litellm.router:Router.responses", RESPONSE),
+    ("litellm.router:Router.aresponses", RESPONSE),
 )
 ENDPOINTS = {"responses": RESPONSE, "aresponses": RESPONSE}
 

@@ -150,7 +150,7 @@ class Patches:
     def undo(self) -> None:
         """Put every original back, but where somebody else has replaced ours since; names the library has bound to ours meanwhile follow."""
         for patch in reversed(self._ledger):
-            if vars(patch.owner).get(patch.name) is patch.replacement:
+            if patch.replacement in (vars(patch.owner).get(patch.name), getattr(patch.owner, patch.name, None)):
                 delattr(patch.owner, patch.name) if patch.original is ABSENT else setattr(patch.owner, patch.name, patch.original)
         moved = {id(patch.replacement): patch for patch in self._ledger if isinstance(patch.owner, ModuleType)}
         for module, name, value in _bound({key: patch.replacement for key, patch in moved.items()}, self._package):
@@ -163,6 +163,8 @@ class Patches:
         for part in owners:
             owner = getattr(owner, part, ABSENT)
         original = _raw(owner, name)
+        if original is ABSENT and isinstance(owner, type):  # a metaclass may serve it, and take a replacement to where it belongs
+            original = getattr(owner, name, ABSENT)
         if original is ABSENT:
             self.absent.append(target)
             logger.debug("otel-agents: %s has no %s in this version", self.library, target)

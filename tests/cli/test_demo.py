@@ -60,7 +60,8 @@ def test_any_endpoint_and_a_question_of_ones_own(tmp_path: Path) -> None:
     with ModelServer() as server:
         server.will(chat_stream("It ", "rains.", usage=USAGE))
         done = demo(tmp_path, "--base-url", server.url, "--model", "llama-9", "--api-key-env", "MY_KEY", "Does it rain?", MY_KEY="k-123")
-        assert (done.returncode, server.requests[0].headers["Authorization"]) == (0, "Bearer k-123"), done.stderr
+        sent = {name.lower(): value for name, value in server.requests[0].headers.items()}
+        assert (done.returncode, sent["authorization"]) == (0, "Bearer k-123"), done.stderr
     assert "It rains." in done.stdout
     (found,) = commanded(tmp_path, "traces")
     assert (found["models"], found["usage"]["input_tokens"], found["usage"]["output_tokens"]) == (["llama-9"], 11, 7)
