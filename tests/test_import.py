@@ -21,7 +21,7 @@ HOMES = {
     "opentelemetry.exporter": ("escape",),
     "opentelemetry.proto": ("journal.",),
     "google": ("journal.",),
-    "yaml": ("sources", "boards.render"),
+    "yaml": ("sources", "boards.render", "stack.cluster"),
     "wrapt": ("instrumentors.patching", "telemetry.streams"),
     "rich": ("cli.",),
     "grpc": ("journal.wire_grpc", "escape"),

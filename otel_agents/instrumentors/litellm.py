@@ -16,7 +16,7 @@ from otel_agents import semconv
 from otel_agents.instrumentors import chat_completions, providers, responses
 from otel_agents.instrumentors.chat_chunks import ChatChunks
 from otel_agents.instrumentors.patching import Patches
-from otel_agents.instrumentors.reading import at, attribute, decimal, field, items, text, whole
+from otel_agents.instrumentors.reading import at, attribute, decimal, field, text, whole
 from otel_agents.telemetry.calls import Call, Plan, Reading, inference
 
 # model names without a provider in front, where litellm's own table of models doesn't know them
