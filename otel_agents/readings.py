@@ -143,7 +143,7 @@ def _is_sequence(value: Any) -> bool:
 def _message(role: str, value: Any) -> list[dict[str, Any]]:
     """A value as one message of the conventions' shape; a text as it is, anything else as JSON."""
     read = _read(value)
-    text = read if type(read) is str else as_json(value, *_bounds())
+    text = read if type(read) is str else as_json(read, _bounds()[0])
     return [{"role": role, "parts": [{"type": "text", "content": text}]}]
 
 

@@ -5,7 +5,6 @@ None of them raises, whatever it is given; each returns nothing and may be calle
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -16,7 +15,7 @@ from otel_agents.telemetry.context import engine
 from otel_agents.telemetry.guard import guard
 from otel_agents.telemetry.slots import LONGEST_NAME, is_any, mro, own_items
 
-MOST_TOKENS, MOST_REASONS = 2**63, 128  # what the wire has; what a request can have choices
+MOST, MOST_REASONS = 2**63, 128  # of anything: what the wire has; how many choices a request can have
 USAGE = {
     "input_tokens": names.USAGE_INPUT_TOKENS,
     "output_tokens": names.USAGE_OUTPUT_TOKENS,
@@ -58,8 +57,8 @@ class Setters:
             names.USAGE_REASONING_OUTPUT_TOKENS: reasoning_output_tokens,
         }
         with guard("set usage"):
-            told: dict[str, Any] = {name: value for name, value in given.items() if type(value) is int and 0 <= value < MOST_TOKENS}
-            priced = (type(cost) is float or type(cost) is int) and 0 <= cost < math.inf  # what is no number would spoil the sum for good
+            told: dict[str, Any] = {name: value for name, value in given.items() if type(value) is int and 0 <= value < MOST}
+            priced = (type(cost) is float or type(cost) is int) and 0 <= cost < MOST  # what is no number would spoil the sum for good
             self.set({**told, names.OA_COST: float(cost)} if cost is not None and priced else told)
 
     def model(self, model: str, provider: str | None = None) -> None:

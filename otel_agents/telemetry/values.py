@@ -102,6 +102,8 @@ class Reader:
         return self.container(value, name) if kind in CONTAINERS else self.other(value, name)
 
     def text(self, value: str, name: str = "") -> str:
+        if len(value) > LIMIT // NODE and is_unprintable(value[: LIMIT // NODE]):
+            return f"<str, {len(value):,} characters, mostly unprintable>"  # JSON would make six of each
         if len(value) <= self.left:
             self.left -= len(value)
             return well_formed(self.redact(value, name) if self.redact else value)
@@ -173,7 +175,7 @@ class Reader:
     def key(self, key: Any) -> str:
         kind = exact(key)
         if kind is str:
-            return self.text(key)
+            return self.text(key) if len(key) <= LONGEST_NAME else Reader(LONGEST_NAME, self.redact).text(key)
         if kind in KEYS:
             return KEYS[kind](key)
         inner = JsonReader(LONGEST_NAME, self.redact)
@@ -233,12 +235,6 @@ class JsonReader(Reader):
 
     __slots__ = ()
 
-    def text(self, value: str, name: str = "") -> str:
-        read = super().text(value, name)
-        if len(read) < LIMIT // NODE or 2 * len(CONTROL.sub("", read)) > len(read):
-            return read
-        return f"<str, {len(value):,} characters, mostly unprintable>"  # JSON would make six of each
-
     def quoted(self, value: float, name: str) -> float | str:
         self.left -= 6
         return value if value - value == 0 else NOT_FINITE.get(value, "NaN")
@@ -266,6 +262,10 @@ def within(limit: int, redact: Redact | None, reader: type[Reader], value: objec
 def dumps(read: Any, size: int) -> str:
     """JSON text; for large ones by the slower library: orjson reserves sixteen times the size."""
     return orjson.dumps(read).decode() if size <= LIMIT // 4 else json.dumps(read, ensure_ascii=False, separators=(",", ":"))
+
+
+def is_unprintable(text: str) -> bool:
+    return 2 * len(CONTROL.sub("", text)) <= len(text)
 
 
 def redacted_bytes(value: bytes, name: str, redact: Redact) -> bytes:
@@ -313,7 +313,7 @@ ARGS: Callable[[BaseException], tuple[Any, ...]] = BaseException.__dict__["args"
 
 TORN = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)  # what a reader of the standard library's types meets
 UNSET = object()
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]+")
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]+")
 NOT_FINITE = {float("inf"): "Infinity", float("-inf"): "-Infinity"}
 HARMLESS = frozenset({str, bool, int, float, bytes, type(None)})
 MAPPINGS = frozenset({dict, OrderedDict, defaultdict, Counter})

@@ -129,13 +129,10 @@ COLOURS: dict[str, Callable[..., Any]] = {"plain": plain, "coroutine": coroutine
 def drive(made: Any) -> Any:
     """Run what a function of any colour gave to its end without a loop, and give all that came out of it."""
     if hasattr(type(made), "__anext__") and hasattr(type(made), "asend"):
-        return list(iter(lambda: stepped(made), END))
+        return stepped_through(made)
     if type(made).__name__ == "coroutine":
         return finished(made)
     return made
-
-
-END = object()
 
 
 def finished(made: Any) -> Any:
@@ -146,11 +143,13 @@ def finished(made: Any) -> Any:
             return stop.value
 
 
-def stepped(made: Any) -> Any:
-    try:
-        return finished(made.__anext__())
-    except StopAsyncIteration:
-        return END
+def stepped_through(made: Any) -> list[Any]:
+    out = []
+    while True:
+        try:
+            out.append(finished(made.__anext__()))
+        except StopAsyncIteration:
+            return out
 
 
 def generated(made: Any) -> Any:
