@@ -127,6 +127,7 @@ def _generator(function: Function, plan: Plan) -> Function:
             except BaseException as error:
                 swap(before)
                 operation.fail(error)
+                sent = None  # what was thrown in has a traceback that holds this frame: a circle
                 raise
             saved = swap(before)
             operation.chunk()
@@ -163,6 +164,7 @@ def _async_generator(function: Function, plan: Plan) -> Function:
                 back(token)  # not by force: the collector closes it wherever it happens to run
                 if operation is not None:
                     operation.fail(error)
+                sent = None
                 raise
             saved = swap(before)
             if operation is not None:

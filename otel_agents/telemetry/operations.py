@@ -125,6 +125,7 @@ class Operation(Setters):
             self._end_span(nanoseconds)
         if engine.over is not None and (self.parent is None or self.parent._started < engine.born):
             engine.over()
+        self.error = None  # its traceback holds the frame that holds us: a circle
         if self.context.get(OPERATION) is self:  # a circle that the collector would have to find: the context holds the operation, and that its context
             self.context = Context({**self.context, OPERATION: None})
 
