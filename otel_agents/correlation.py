@@ -80,5 +80,8 @@ class Stretch:
     def chunk(self) -> None:
         """Nothing is counted."""
 
+    def stop(self, outcome: str = "ok") -> None:
+        """Nothing ends."""
+
     def fail(self, error: BaseException) -> None:
         """Nothing ends."""

@@ -55,8 +55,18 @@ class Plan(Protocol):
 
 def around(function: Function, plan: Plan) -> Function:
     """The function, observed by the plan: same colour, signature, name and laziness."""
-    wrapper = _colour(function)(function, plan)
-    return functools.update_wrapper(wrapper, function)
+    wrapper = functools.update_wrapper(_colour(function)(function, plan), function)
+    if not isinstance(function, FunctionType):
+        wrapper.__name__, wrapper.__qualname__ = _names(function)
+    return wrapper
+
+
+def _names(function: Any) -> tuple[str, str]:
+    """What a call's coroutine or generator would be called: a partial has no name, and an object's call has its own."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    call = function if hasattr(function, "__qualname__") else type(function).__call__
+    return getattr(call, "__name__", "call"), getattr(call, "__qualname__", "call")
 
 
 def _colour(function: Function) -> Callable[[Function, Plan], Function]:
@@ -214,9 +224,30 @@ class _Running:
         return self._plan.end(operation, call, result)
 
 
+class _Pending:
+    """What a plain function gave away, until somebody begins it; where nobody ever does, its operation ends with it."""
+
+    __slots__ = ("_operation", "_result")
+
+    def __init__(self, operation: Operation, result: Any) -> None:
+        self._operation, self._result = operation, result
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        result, self._result = self._result, None
+        return result
+
+    def __del__(self) -> None:
+        if self._result is not None:
+            self._operation.stop("cancelled")
+            if type(self._result) is CoroutineType:
+                self._result.close()  # that it was never awaited is said of the one around it
+
+
 def _follow(colour: Callable[[Function, Plan], Function]) -> Callable[[Operation, Plan, Call, Any], Any]:
     def follow(operation: Operation, plan: Plan, call: Call, result: Any) -> Any:
-        return colour(lambda *args, **kwargs: result, _Running(operation, plan))(*call.args, **call.kwargs)
+        made = colour(_Pending(operation, result), _Running(operation, plan))(*call.args, **call.kwargs)
+        made.__name__, made.__qualname__ = result.__name__, result.__qualname__
+        return made
 
     return follow
 
