@@ -34,7 +34,7 @@ WEAKENED = {  # what keeps an alert from firing at chance, taken out
 
 
 def promtool_on(promtool: Path, cases: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(promtool), "test", "rules", str(cases)], capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run([str(promtool), "test", "rules", str(cases)], capture_output=True, text=True, timeout=240, check=False)
 
 
 def test_promtool_takes_the_rules(promtool: Path) -> None:
