@@ -118,6 +118,10 @@ def _decorated(subject: Any, row: Row, kind: Kind, name: str | None, fields: Map
     if isinstance(subject, property):
         getter, setter, deleter = (again(part) if part else None for part in (subject.fget, subject.fset, subject.fdel))
         return property(getter, setter, deleter, subject.__doc__)
+    if isinstance(subject, functools.cached_property):
+        return functools.cached_property(again(subject.func))
+    if isinstance(subject, functools.partialmethod):
+        return functools.partialmethod(again(subject.func), *subject.args, **subject.keywords)
     if isinstance(subject, type):
         return _decorated_class(subject, row, kind, name, fields)
     if not callable(subject):

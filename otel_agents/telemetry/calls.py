@@ -10,7 +10,7 @@ import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from dataclasses import dataclass
-from types import AsyncGeneratorType, CodeType, CoroutineType, FunctionType, GeneratorType
+from types import AsyncGeneratorType, CodeType, CoroutineType, FunctionType, GeneratorType, MethodType
 from typing import Any, Protocol
 
 from otel_agents import semconv as names
@@ -55,9 +55,12 @@ class Plan(Protocol):
 
 def around(function: Function, plan: Plan) -> Function:
     """The function, observed by the plan: same colour, signature, name and laziness."""
-    wrapper = functools.update_wrapper(_colour(function)(function, plan), function)
-    if not isinstance(function, FunctionType):
-        wrapper.__name__, wrapper.__qualname__ = _names(function)
+    make, flag = _colour(function)
+    observed = make(function, plan)
+    observed.__name__, observed.__qualname__ = _names(function)
+    wrapper = functools.update_wrapper(_behind_door(observed, function, flag) if flag else observed, function)
+    for name in SHOWN.get(type(function), ()):
+        setattr(wrapper, name, getattr(function, name))
     return wrapper
 
 
@@ -69,10 +72,46 @@ def _names(function: Any) -> tuple[str, str]:
     return getattr(call, "__name__", "call"), getattr(call, "__qualname__", "call")
 
 
-def _colour(function: Function) -> Callable[[Function, Plan], Function]:
-    colours = ((inspect.iscoroutinefunction, _coroutine), (inspect.isgeneratorfunction, _generator), (inspect.isasyncgenfunction, _async_generator))
+def _colour(function: Function) -> tuple[Callable[[Function, Plan], Function], int]:
+    """How functions of this colour are observed, and the flag that the code of such a function has."""
     call = function if isinstance(function, FunctionType | functools.partial) else getattr(type(function), "__call__", function)  # noqa: B004 - the method itself
-    return next((make for is_one, make in colours if is_one(function) or is_one(call)), _plain)
+    return next(((make, flag) for is_one, make, flag in COLOURS if is_one(function) or is_one(call)), (_plain, 0))
+
+
+def _behind_door(observed: Function, function: Function, flag: int) -> Function:
+    """What lazy functions do at once: they refuse wrong arguments at the call, not when somebody begins what it gave."""
+    door = _door(function) if type(function) is FunctionType else _open_door
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if not engine.on:
+            return function(*args, **kwargs)
+        door(*args, **kwargs)
+        return observed(*args, **kwargs)
+
+    wrapper.__name__ = observed.__name__
+    return _flagged(wrapper, flag)
+
+
+def _open_door(*args: Any, **kwargs: Any) -> None:
+    """Takes anything."""
+
+
+def _door(function: FunctionType) -> FunctionType:
+    """A function that takes the same arguments and refuses the same ones in the same words, and does nothing."""
+    code = function.__code__
+    starred = code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + starred.bit_count()]
+    takes = {name: getattr(code, name) for name in ("co_argcount", "co_posonlyargcount", "co_kwonlyargcount", "co_name", "co_qualname")}
+    flags = _nothing.__code__.co_flags | starred
+    door = FunctionType(
+        _nothing.__code__.replace(**takes, co_varnames=names, co_nlocals=len(names), co_flags=flags), {}, function.__name__, function.__defaults__
+    )
+    door.__kwdefaults__, door.__qualname__ = function.__kwdefaults__, function.__qualname__
+    return door
+
+
+def _nothing() -> None:
+    return None
 
 
 def _plain(function: Function, plan: Plan) -> Function:
@@ -98,9 +137,7 @@ def _plain(function: Function, plan: Plan) -> Function:
 
 
 def _coroutine(function: Function, plan: Plan) -> Function:
-    async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        if not engine.on:
-            return await function(*args, **kwargs)
+    async def observed(*args: Any, **kwargs: Any) -> Any:
         call = Call(args, kwargs)
         operation = plan.begin(call)
         if operation is None:
@@ -116,13 +153,13 @@ def _coroutine(function: Function, plan: Plan) -> Function:
         restore(before, ours)
         return plan.end(operation, call, result)
 
-    return wrapper
+    return observed
 
 
 def _generator(function: Function, plan: Plan) -> Function:
-    def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+    def observed(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         call = Call(args, kwargs)
-        operation = plan.begin(call) if engine.on else None
+        operation = plan.begin(call)
         if operation is None:
             return (yield from function(*args, **kwargs))
         saved = operation.context
@@ -147,7 +184,8 @@ def _generator(function: Function, plan: Plan) -> Function:
             except BaseException as error:
                 resume, sent = resume.__self__.throw, error
 
-    return wrapper
+    awaitable = type(function) is FunctionType and function.__code__.co_flags & inspect.CO_ITERABLE_COROUTINE
+    return _flagged(observed, inspect.CO_ITERABLE_COROUTINE) if awaitable else observed
 
 
 def _async_generator(function: Function, plan: Plan) -> Function:
@@ -185,10 +223,19 @@ def _async_generator(function: Function, plan: Plan) -> Function:
             except BaseException as error:
                 resume, sent = inner.athrow, error
 
-    def wrapper(*args: Any, **kwargs: Any) -> Any:
-        return observed(*args, **kwargs) if engine.on else function(*args, **kwargs)
+    return observed
 
-    return _flagged(wrapper, inspect.CO_ASYNC_GENERATOR)
+
+COLOURS: tuple[tuple[Callable[[Any], bool], Callable[[Function, Plan], Function], int], ...] = (
+    (inspect.iscoroutinefunction, _coroutine, inspect.CO_COROUTINE),
+    (inspect.isgeneratorfunction, _generator, inspect.CO_GENERATOR),
+    (inspect.isasyncgenfunction, _async_generator, inspect.CO_ASYNC_GENERATOR),
+)
+SHOWN: Mapping[type, tuple[str, ...]] = {  # what programs ask of callables that are no functions
+    type(functools.cache(len)): ("cache_info", "cache_clear"),
+    functools.partial: ("func", "args", "keywords"),
+    MethodType: ("__self__", "__func__"),
+}
 
 
 def _flagged(wrapper: FunctionType | Function, flag: int) -> Function:
