@@ -100,7 +100,6 @@ DEEDS: dict[str, Callable[[Any], Any]] = {
     "log extra": log_extra,
     "self": nothing,
 }
-RAISING = ("exception's payload", "payload of a foreign exception", "payload in a group", "payload of an OSError")
 RECORDS = {"log argument": 3, "log extra": 4}
 
 
