@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +69,7 @@ class Courier:
     def is_failing(self) -> bool:
         return self._failures > 0
 
-    def deliver(self, lines: list[bytes]) -> int:
+    def deliver(self, lines: Sequence[bytes]) -> int:
         """How many of the lines, from the first on, are done with: taken by the endpoint, or dropped and counted."""
         if not lines or (self.deadline is not None and time.monotonic() >= self.deadline):
             return 0
@@ -78,7 +78,7 @@ class Courier:
             return self._isolate(lines, answer, Trial(proven=False))
         return ON[answer.verdict](self, lines, answer)
 
-    def _send(self, lines: list[bytes]) -> Answer:
+    def _send(self, lines: Sequence[bytes]) -> Answer:
         if self.protocol == "http/json":
             return self._post(joined(self.signal, lines))
         body, unreadable = request(self.signal, lines, self._rest)
@@ -95,14 +95,14 @@ class Courier:
         if self.deadline is None:
             time.sleep(0.00005)
 
-    def _accepted(self, lines: list[bytes], answer: Answer) -> int:
+    def _accepted(self, lines: Sequence[bytes], answer: Answer) -> int:
         self._said.again(self._failing_name(), OVER, self.signal, self._place())
         self._failures, self._trusted, self.last_success, self.last_error = 0, True, time.time(), None
         if answer.rejected:
             self._reject(min(answer.rejected, len(lines)) if self.signal != "metrics" else answer.rejected, "a partial success")
         return len(lines)
 
-    def _failed(self, lines: list[bytes], answer: Answer) -> int:
+    def _failed(self, lines: Sequence[bytes], answer: Answer) -> int:
         self._failures += 1
         self.last_error = answer.what
         self._not_before = time.monotonic() + (backoff(self._failures) if answer.retry_after is None else answer.retry_after)
@@ -110,25 +110,25 @@ class Courier:
             self._said.once(self._failing_name(), BEGAN, self.signal, self._place(), answer.what)
         return 0
 
-    def _not_taken(self, lines: list[bytes], answer: Answer) -> int:
+    def _not_taken(self, lines: Sequence[bytes], answer: Answer) -> int:
         """415 or 404, or a 400 even to an empty request: where no protocol was asked for, JSON may be what is not taken."""
         may_switch = self.endpoint.protocol is None and self.protocol == "http/json" and not self._trusted
         return self._switch(lines, answer) if may_switch else self._failed(lines, answer)
 
-    def _switch(self, lines: list[bytes], answer: Answer) -> int:
+    def _switch(self, lines: Sequence[bytes], answer: Answer) -> int:
         self._said.once("protobuf" + self.signal, SWITCHED, self._place(), answer.what)
         self.close()
         self.protocol = "http/protobuf"
         self.client = Http(self.signal, self.endpoint, self.protocol)
         return self.deliver(lines)
 
-    def _poisoned(self, lines: list[bytes], answer: Answer) -> int:
+    def _poisoned(self, lines: Sequence[bytes], answer: Answer) -> int:
         """Something in the request is not taken, if an empty one is."""
         if self._takes_requests():
             return self._isolate(lines, answer, Trial(proven=True))
         return self._isolate(lines, answer, Trial(proven=False)) if self._trusted else self._not_taken(lines, answer)
 
-    def _isolate(self, lines: list[bytes], answer: Answer, trial: Trial) -> int:
+    def _isolate(self, lines: Sequence[bytes], answer: Answer, trial: Trial) -> int:
         """Find what is not taken by halves, so that nothing beside it is lost; without any proof that the endpoint takes something, nothing is dropped."""
         done = self._halves(lines, lambda half: self._try(half, trial)) if len(lines) > 1 else trial.suspect()
         if not (trial.proven or trial.accepted):
@@ -136,7 +136,7 @@ class Courier:
         self._reject(trial.suspects, answer.what)
         return done
 
-    def _try(self, lines: list[bytes], trial: Trial) -> int:
+    def _try(self, lines: Sequence[bytes], trial: Trial) -> int:
         if trial.is_hopeless():
             return 0
         answer = self._send(lines)
@@ -152,10 +152,10 @@ class Courier:
             return self._post(OUTER[self.signal] + b"]}").verdict == "accepted"
         return self._post(message(self.signal, "Request").SerializeToString()).verdict == "accepted"
 
-    def _too_large(self, lines: list[bytes], answer: Answer) -> int:
+    def _too_large(self, lines: Sequence[bytes], answer: Answer) -> int:
         return self._halves(lines, self.deliver) if len(lines) > 1 else self._cut(lines[0], answer)
 
-    def _halves(self, lines: list[bytes], deliver: Callable[[list[bytes]], int]) -> int:
+    def _halves(self, lines: Sequence[bytes], deliver: Callable[[Sequence[bytes]], int]) -> int:
         half = len(lines) // 2
         done = deliver(lines[:half])
         return done if done < half else done + deliver(lines[half:])
@@ -200,7 +200,7 @@ def cut_line(signal: str, line: bytes, size: int) -> bytes:
     return HEAD[signal] + shrunk(orjson.loads(line[len(HEAD[signal]) : at]), size) + line[at:]
 
 
-ON: dict[str, Callable[[Courier, list[bytes], Answer], int]] = {
+ON: dict[str, Callable[[Courier, Sequence[bytes], Answer], int]] = {
     "accepted": Courier._accepted,
     "later": Courier._failed,
     "refused": Courier._failed,

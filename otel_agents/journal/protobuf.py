@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import re
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import orjson
@@ -38,7 +38,7 @@ def undecodable() -> type[Exception]:
     return error
 
 
-def request(signal: str, lines: list[bytes], rest: Callable[[], None]) -> tuple[bytes, int]:
+def request(signal: str, lines: Sequence[bytes], rest: Callable[[], None]) -> tuple[bytes, int]:
     """The serialised request of the lines, and how many items could not be read; `rest` is called after each item."""
     outer, inner, items_name = PARTS[signal]
     made, unreadable = message(signal, "Request"), 0
