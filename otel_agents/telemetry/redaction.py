@@ -7,10 +7,9 @@ string anyway (keyed at random in each process), never the text. Long texts are 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from urllib.parse import urlsplit, urlunsplit
 
-from otel_agents.telemetry.assignments import LONGEST_NAME, claim_of, kind_of, without_assignments
-from otel_agents.telemetry.credentials import without_shapes
+from otel_agents.assignments import LONGEST_NAME, claim_of, kind_of
+from otel_agents.credentials import credential_free
 from otel_agents.telemetry.personal import without_personal
 
 PIECE = 4096
@@ -95,17 +94,3 @@ def pieces(text: str) -> Iterator[str]:
 def at_space(text: str, place: int) -> int:
     space = text.rfind(" ", place - OVERLAP // 2, place)
     return space + 1 if space >= 0 and place < len(text) else place
-
-
-def credential_free(text: str) -> str:
-    return without_assignments(without_shapes(text))
-
-
-def redact_url(url: str) -> str:
-    """A URL fit for a log line or an attribute: no user-info, and no query value or fragment that is a credential."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:  # not a URL after all
-        return credential_free(url)
-    host = parts.netloc.rpartition("@")[2]
-    return credential_free(urlunsplit(parts._replace(netloc=host)))

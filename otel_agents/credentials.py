@@ -1,11 +1,11 @@
-"""The shapes of credentials that their issuers publish, and of URLs that carry some."""
+"""Credentials in a text: by the shapes that their issuers publish, in URLs that carry some, and by the names they stand under."""
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
 from string import ascii_letters, digits
 from typing import NamedTuple
+
+from otel_agents.assignments import compiled, without_assignments
 
 
 class Shape(NamedTuple):
@@ -24,9 +24,6 @@ def shape(kind: str, gates: str, pattern: str) -> Shape:
     head = "" if "(?P<head>" in pattern else "(?P<head>)"
     begins = "" if "(?P<head>" in pattern else "(?<![A-Za-z0-9_-])"
     return Shape(kind, (gates,) if " KEY" in gates else tuple(gates.split()), f"{begins}{head}(?:{pattern})")
-
-
-compiled = lru_cache(maxsize=None)(re.compile)  # at first need: all of them would take 15 ms of every program's start
 
 
 B64 = "[A-Za-z0-9+/]"
@@ -117,15 +114,20 @@ TAILED = (
     shape("planetscale-token", "pscale_", rf"pscale_(?:tkn|pw|oauth)_{URL64}{{20,100}}"),
     shape("mailgun-key", "key-", r"key-[0-9a-f]{32}(?![A-Za-z0-9])"),
 )
-TAIL = re.compile(r"[-_.:](?:(?![0-9]{14})[A-Za-z0-9]{14}|(?=[a-z0-9_-]{0,40}+[A-Z])(?=[A-Za-z_-]{0,40}+[0-9])[A-Za-z0-9_-]{14})")
+TAIL = r"[-_.:](?:(?![0-9]{14})[A-Za-z0-9]{14}|(?=[a-z0-9_-]{0,40}+[A-Z])(?=[A-Za-z_-]{0,40}+[0-9])[A-Za-z0-9_-]{14})"
 # what every tail has, where letters, digits, - and _ are written x, and : as a point
 SIGNS = (ascii_letters + digits + "-_").encode()
 WORDS = bytes.maketrans(SIGNS + b":", len(SIGNS) * b"x" + b".")
 RUN, DOTTED_RUN = 15 * b"x", b"." + 14 * b"x"
 RARE = " etaoinsrhldcumfpgywbvk,.\"'0123456789:()/=-_xjqzTAISRCNOEMPLDBFHGWUVYKXJQZ"  # by how common they are
-AWS_SECRET = re.compile(rf"(?<![A-Za-z0-9/+=])(?={B64}{{0,39}}[A-Z])(?={B64}{{0,39}}[a-z])(?={B64}{{0,39}}[0-9/+]){B64}{{40}}(?![A-Za-z0-9/+=])")
+AWS_SECRET = rf"(?<![A-Za-z0-9/+=])(?={B64}{{0,39}}[A-Z])(?={B64}{{0,39}}[a-z])(?={B64}{{0,39}}[0-9/+]){B64}{{40}}(?![A-Za-z0-9/+=])"
 TEMPLATE = r"(?![^\s/?#\"'<>]{0,256}(?:\{[^}@]{0,60}\}|\$\w{1,40}|<\w{1,40}>|%s)@)"
-USER_INFO = re.compile(rf"://(?!\[redacted:){TEMPLATE}(?:[^\s/?#\"'<>@:]{{0,256}}:[^\s/?#\"'<>]{{1,512}}|(?=[^@]{{0,64}}\d)[\w.~%+-]{{16,512}})@")
+USER_INFO = rf"://(?!\[redacted:){TEMPLATE}(?:[^\s/?#\"'<>@:]{{0,256}}:[^\s/?#\"'<>]{{1,512}}|(?=[^@]{{0,64}}\d)[\w.~%+-]{{16,512}})@"
+
+
+def credential_free(text: str) -> str:
+    """The text with `[redacted:<kind>]` where a credential stood."""
+    return without_assignments(without_shapes(text))
 
 
 def tails_of(text: str) -> str:
@@ -133,7 +135,7 @@ def tails_of(text: str) -> str:
     words = text.encode("utf-8", "surrogatepass").translate(WORDS)
     if RUN not in words and (b"." not in words or DOTTED_RUN not in words):
         return ""
-    return "\n".join(text[max(0, tail.start() - 20) : tail.end()] for tail in TAIL.finditer(text))
+    return "\n".join(text[max(0, tail.start() - 20) : tail.end()] for tail in compiled(TAIL).finditer(text))
 
 
 def by_gate(shapes: tuple[Shape, ...]) -> tuple[tuple[str, tuple[Shape, ...]], ...]:
@@ -153,5 +155,5 @@ def without_shapes(text: str) -> str:
         present += [shapes for gate, shapes in TAILED_GATES if gate in tails]
     for each in (each for shapes in present for each in shapes):
         seen = compiled(each.pattern).sub(rf"\g<head>[redacted:{each.kind}]", text)
-        text = seen if each.kind != "aws-key" or seen == text else AWS_SECRET.sub("[redacted:aws-secret]", seen)
-    return USER_INFO.sub("://[redacted:url-user]@", text) if "@" in text and "://" in text else text
+        text = seen if each.kind != "aws-key" or seen == text else compiled(AWS_SECRET).sub("[redacted:aws-secret]", seen)
+    return compiled(USER_INFO).sub("://[redacted:url-user]@", text) if "@" in text and "://" in text else text

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+compiled = lru_cache(maxsize=None)(re.compile)  # at first need: all of them would take 20 ms of every program's start
+
 
 class Claim(NamedTuple):
     """Names that claim to hold a credential, and what a value under them must look like to be believed, in quotes and bare."""
 
     kind: str
-    name: re.Pattern[str]
+    name: str
     quoted: Callable[[str], bool]
     bare: Callable[[str], bool]
 
@@ -29,7 +31,7 @@ def without_assignments(text: str) -> str:
     if not any(anchor in lowered for anchor in ANCHORS):
         return text
     if "bearer" in lowered:
-        text = BEARER.sub(lambda found: f"{found['scheme']}[redacted:bearer]", text)
+        text = compiled(BEARER).sub(lambda found: f"{found['scheme']}[redacted:bearer]", text)
         lowered = lower(text)
     spans = list(spans_of(text, lowered))
     return replaced(text, spans) if spans else text
@@ -46,7 +48,7 @@ def claim_of(name: str) -> Claim | None:
     lowered = name.lower()
     if not any(anchor in lowered for anchor in ANCHORS):
         return None
-    return next((claim for claim in CLAIMS if claim.name.search(lowered)), None)
+    return next((claim for claim in CLAIMS if compiled(claim.name).search(lowered)), None)
 
 
 def lower(text: str) -> str:
@@ -57,7 +59,7 @@ def lower(text: str) -> str:
 
 def spans_of(text: str, lowered: str) -> Iterator[Span]:
     """What to replace, from left to right; where a value is not believed the search goes on inside it."""
-    assigned = FLAGGED if "--" in text else ASSIGNED
+    assigned = compiled(FLAGGED if "--" in text else ASSIGNED)
     found = assigned.search(lowered)
     while found:
         span = judged(text, found)
@@ -75,17 +77,17 @@ def judged(text: str, found: re.Match[str]) -> Span | None:
         return None
     if found.lastgroup != "bare":
         return Span(start, end, claim.kind) if claim.quoted(text[start:end]) else None
-    if claim.kind in WHOLE_LINE and (line := LINE.match(text, start)):
+    if claim.kind in WHOLE_LINE and (line := compiled(LINE).match(text, start)):
         end = line.end()
     value = text[start:end].rstrip(")]}.,;")
-    if ":" in found["way"] and value.isalpha() and not LINE_END.match(text, start + len(value)):
+    if ":" in found["way"] and value.isalpha() and not compiled(LINE_END).match(text, start + len(value)):
         return None  # "secret: optional, may be left out"
     return Span(start, start + len(value), claim.kind) if claim.bare(value) else None
 
 
 def before(text: str, end: int) -> str:
     """The part of the name that stands before its anchor."""
-    return REVERSED_NAME.match(text[max(0, end - LONGEST_NAME) : end][::-1])[0][::-1]  # type: ignore[index]  # matches always, if only nothing
+    return compiled(REVERSED_NAME).match(text[max(0, end - LONGEST_NAME) : end][::-1])[0][::-1]  # type: ignore[index]  # matches always, if only nothing
 
 
 def is_believed_so(found: re.Match[str], name: str) -> bool:
@@ -94,7 +96,7 @@ def is_believed_so(found: re.Match[str], name: str) -> bool:
     if way == ">":
         return found.lastgroup == "bare" and found.string[: found.start()].endswith("<" + name[: found.start() - found.end("name")].lower())
     if "," in way:
-        return "value" in way or bool(HEADER_NAME.fullmatch(name.lower()))
+        return "value" in way or bool(compiled(HEADER_NAME).fullmatch(name.lower()))
     return not way.isspace() or "\n" in way or name.startswith("--")
 
 
@@ -112,27 +114,28 @@ def replaced(text: str, spans: list[Span]) -> str:
 
 def is_said(value: str) -> bool:
     """Whether a value stands there at all, and not a placeholder, a type, a path, a template, a sentence or the name of a variable."""
-    return not (NOT_SAID.fullmatch(value) or NAME_OF_ONE.fullmatch(value) or (" " in value and SENTENCE.search(f" {value} ")))
+    return not (compiled(NOT_SAID).fullmatch(value) or compiled(NAME_OF_ONE).fullmatch(value) or (" " in value and compiled(SENTENCE).search(f" {value} ")))
 
 
 def is_word(value: str) -> bool:
     """A password without quotes: nothing that is code; one of letters alone has six and is none of the words that stand there in code and prose."""
-    if len(value) < 4 or CODE.match(value) or (value.isalpha() and (len(value) < 6 or value.lower() in WORDS or CLASS_NAME.fullmatch(value))):
+    if len(value) < 4 or compiled(CODE).match(value):
         return False
-    return is_said(value)
+    is_prose = value.isalpha() and (len(value) < 6 or value.lower() in WORDS or compiled(CLASS_NAME).fullmatch(value))
+    return not is_prose and is_said(value)
 
 
 def is_opaque(value: str) -> bool:
     """One piece of eight characters at least, with letters and digits; or a longer one of letters or digits alone."""
     if len(value) < 8 or not is_said(value) or any(map(str.isspace, value)):
         return False
-    if DIGIT.search(value):
+    if compiled(DIGIT).search(value):
         return any(map(str.isalpha, value)) or len(value) >= 20
-    return len(value) >= 12 and (bool(SYMBOL.search(value)) or (value.isalpha() and len(value) >= (14 if value.islower() else 24)))
+    return len(value) >= 12 and (bool(compiled(SYMBOL).search(value)) or (value.isalpha() and len(value) >= (14 if value.islower() else 24)))
 
 
 def is_opaque_word(value: str) -> bool:
-    return len(value) >= 8 and bool(DIGIT.search(value)) and not CODE.match(value) and is_opaque(value)
+    return len(value) >= 8 and bool(compiled(DIGIT).search(value)) and not compiled(CODE).match(value) and is_opaque(value)
 
 
 def is_scheme(value: str) -> bool:
@@ -145,12 +148,12 @@ def is_scheme(value: str) -> bool:
 
 def is_cookie(value: str) -> bool:
     name, _, rest = value.partition("=")
-    return len(rest) >= 6 and " " not in name and is_said(rest) and not CODE.match(rest)
+    return len(rest) >= 6 and " " not in name and is_said(rest) and not compiled(CODE).match(rest)
 
 
 def is_random(value: str) -> bool:
     """Twenty characters at least with capitals, small letters and digits, and no more than base64 has."""
-    return bool(RANDOM.fullmatch(value))
+    return bool(compiled(RANDOM).fullmatch(value))
 
 
 # ---- the tables ----
@@ -159,9 +162,9 @@ ANCHORS = ("key", "token", "secret", "pass", "pwd", "auth", "cookie", "credentia
 LONGEST_NAME = 48
 SHORTEST = 3
 WHOLE_LINE = frozenset({"authorization", "cookie"})
-LINE = re.compile(r"[^\r\n\"'\\]{1,4096}")
-LINE_END = re.compile(r"\s*(?:[\r\n]|\Z)")
-BEARER = re.compile(r"(?<![A-Za-z])(?P<scheme>(?:[Bb]earer|BEARER)[ \t:]{1,4})(?=[A-Za-z._~+/=-]{0,200}[0-9])[A-Za-z0-9._~+/=-]{8,4096}")
+LINE = r"[^\r\n\"'\\]{1,4096}"
+LINE_END = r"\s*(?:[\r\n]|\Z)"
+BEARER = r"(?<![A-Za-z])(?P<scheme>(?:[Bb]earer|BEARER)[ \t:]{1,4})(?=[A-Za-z._~+/=-]{0,200}[0-9])[A-Za-z0-9._~+/=-]{8,4096}"
 
 ANCHOR = rf"(?P<name>(?P<anchor>{'|'.join(ANCHORS)})[\w.-]{{0,48}}+)(?:\\{{0,7}}+[\"'`\]]){{0,2}}+"
 WAYS = (
@@ -176,28 +179,27 @@ QUOTED = (
 )
 BARE = r"(?P<bare>(?:[^\s\"'`<>&;,\\]|[&;,](?!\s?[\w.%-]{1,40}+=)(?!\s|\Z)|\\(?!\\{0,7}[nrt\"'])){1,4096}+)"
 VALUE = rf"(?:secret(?:str|bytes)\(|[bfru]{{1,2}}(?=[\"']))?(?:{QUOTED}|{BARE})"
-ASSIGNED = re.compile(rf"{ANCHOR}(?P<way>{WAYS}){VALUE}")  # of lowered text
-FLAGGED = re.compile(rf"{ANCHOR}(?P<way>{WAYS}|[ \t]{{1,4}}+){VALUE}")
-REVERSED_NAME = re.compile(r"(?: (?=(?:ipa|ssecca|terces|etavirp)\b))?[\w.-]*", re.IGNORECASE)  # also the "api " of "api key"
+ASSIGNED = rf"{ANCHOR}(?P<way>{WAYS}){VALUE}"  # of lowered text
+FLAGGED = rf"{ANCHOR}(?P<way>{WAYS}|[ \t]{{1,4}}+){VALUE}"
+REVERSED_NAME = r"(?i)(?: (?=(?:ipa|ssecca|terces|etavirp)\b))?[\w.-]*"  # also the "api " of "api key"
 
-NOT_SAID = re.compile(
-    r"[x*.#•_-]{3,}|[\w-]{0,16}(?:\.{3,}|…|[*•]{3,}).{0,8}|<.{0,80}>|\{.{0,200}\}|\[redacted:.*|\[.{0,200}\]|\$\w{1,80}|\$[({].{0,100}|%\w{1,60}%|%s|%\(\w{1,60}\)s"
+NOT_SAID = (
+    r"(?is)[x*.#•_-]{3,}|[\w-]{0,16}(?:\.{3,}|…|[*•]{3,}).{0,8}|<.{0,80}>|\{.{0,200}\}|\[redacted:.*|\[.{0,200}\]|\$\w{1,80}|\$[({].{0,100}|%\w{1,60}%|%s|%\(\w{1,60}\)s"
     r"|(?:your|my|the|some|insert|enter|replace|example|sample|dummy)[-_ ].{0,80}"
     r"|(?:none|null|nil|true|false|undefined|n/a|str|string|int|integer|bytes|bool|boolean|float|number|object|any|optional|required|text|secretstr|self|default"
     r"|password|passwd|secret|token|authorization|bearer|redacted|hidden|masked|placeholder|unknown|unset|empty|missing|invalid|incorrect|wrong|expired|changed|reset|set|correct|valid|weak|strong|ok|yes|no)[.!]?"
-    r"|(?:https?|file|s3|gs)://.{0,2000}|(?:~|\.{1,2})?/[\w./~-]{0,400}|-{2,}.{0,80}|\s*",
-    re.IGNORECASE | re.DOTALL,
+    r"|(?:https?|file|s3|gs)://.{0,2000}|(?:~|\.{1,2})?/[\w./~-]{0,400}|-{2,}.{0,80}|\s*"
 )
-NAME_OF_ONE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[a-z0-9]+(?:_[a-z0-9]+){0,6}_(?:password|passwd|pwd|token|secret|key|credentials?)")
-SENTENCE = re.compile(r"\s(?:the|your|my|of|must|is|are|to|for|a|an|and|or|user|enter|please|at|with|in|that|this|not)\s", re.IGNORECASE)
-CODE = re.compile(r"[A-Za-z_][\w.]*[(\[{]|[A-Za-z_]\w*(?:\.[A-Za-z_]+)+\Z|[({\[]|_{0,2}[a-z]+\d{0,2}(?:_[a-z]*\d{0,2})+[:,]?\Z|[-+*/=|]\Z|lambda\b|await\b")
-CLASS_NAME = re.compile(r"(?:[A-Z]+[a-z]+){2,}")
-HEADER_NAME = re.compile(r"(?:proxy-)?authorization|(?:set-)?cookie|(?:[a-z]+-)*(?:api-?key|auth-key|subscription-key|token)")
+NAME_OF_ONE = r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[a-z0-9]+(?:_[a-z0-9]+){0,6}_(?:password|passwd|pwd|token|secret|key|credentials?)"
+SENTENCE = r"(?i)\s(?:the|your|my|of|must|is|are|to|for|a|an|and|or|user|enter|please|at|with|in|that|this|not)\s"
+CODE = r"[A-Za-z_][\w.]*[(\[{]|[A-Za-z_]\w*(?:\.[A-Za-z_]+)+\Z|[({\[]|_{0,2}[a-z]+\d{0,2}(?:_[a-z]*\d{0,2})+[:,]?\Z|[-+*/=|]\Z|lambda\b|await\b"
+CLASS_NAME = r"(?:[A-Z]+[a-z]+){2,}"
+HEADER_NAME = r"(?:proxy-)?authorization|(?:set-)?cookie|(?:[a-z]+-)*(?:api-?key|auth-key|subscription-key|token)"
 WORDS = frozenset({"password", "passwd", "passphrase", "secret", "secrets", "token", "value", "input", "user", "username", "credentials", "prompt"})
 SCHEMES = frozenset({"bearer", "basic", "token", "digest", "apikey", "api-key", "key", "negotiate", "ntlm", "aws4-hmac-sha256", "hmac", "oauth", "jwt", "bot"})
-RANDOM = re.compile(r"(?=[^A-Z]*+[A-Z])(?=[^a-z]*+[a-z])(?=[^0-9]*+[0-9])[A-Za-z0-9+/_=-]{20,4096}")
-DIGIT = re.compile(r"[0-9]")
-SYMBOL = re.compile(r"[!@#$%^&*+=~]")
+RANDOM = r"(?=[^A-Z]*+[A-Z])(?=[^a-z]*+[a-z])(?=[^0-9]*+[0-9])[A-Za-z0-9+/_=-]{20,4096}"
+DIGIT = r"[0-9]"
+SYMBOL = r"[!@#$%^&*+=~]"
 
 ENDS = r"(?:s|[-_.]?(?:value|text|plain|prod|production|dev|staging|test|old|new|current|confirm(?:ation)?|b64|base64|raw|string|default|main|live|\d{1,2}))?$"
 KEYS = (
@@ -205,11 +207,11 @@ KEYS = (
     "|openai|anthropic|claude|gemini|google|azure|mistral|cohere|together|deepgram|groq|fireworks|openrouter|deepseek|voyage|pinecone|tavily|serper|wandb|replicate|stripe|aws"
 )
 CLAIMS = (
-    Claim("authorization", re.compile(r"authorization$"), is_scheme, is_scheme),
-    Claim("cookie", re.compile(r"(?:^|[-_.])cookies?$"), is_cookie, is_cookie),
-    Claim("password", re.compile(rf"(?:passw(?:or)?[dt]|passphrase|(?:^|[-_.\d])(?:pwd|pass)|(?:^|[-_.a-z])secret){ENDS}"), is_said, is_word),
-    Claim("credential", re.compile(rf"credential{ENDS}"), is_opaque, is_opaque_word),
-    Claim("api-key", re.compile(rf"(?:{KEYS})[-_. ]?key{ENDS}"), is_opaque, is_opaque_word),
-    Claim("token", re.compile(rf"(?:^|[-_.a-z])(?:token|jwt){ENDS}"), is_opaque, is_opaque_word),
-    Claim("key", re.compile(r"(?:^|[-_.])(?:key|auth|bearer)\d{0,2}$"), is_random, is_random),
+    Claim("authorization", r"authorization$", is_scheme, is_scheme),
+    Claim("cookie", r"(?:^|[-_.])cookies?$", is_cookie, is_cookie),
+    Claim("password", rf"(?:passw(?:or)?[dt]|passphrase|(?:^|[-_.\d])(?:pwd|pass)|(?:^|[-_.a-z])secret){ENDS}", is_said, is_word),
+    Claim("credential", rf"credential{ENDS}", is_opaque, is_opaque_word),
+    Claim("api-key", rf"(?:{KEYS})[-_. ]?key{ENDS}", is_opaque, is_opaque_word),
+    Claim("token", rf"(?:^|[-_.a-z])(?:token|jwt){ENDS}", is_opaque, is_opaque_word),
+    Claim("key", r"(?:^|[-_.])(?:key|auth|bearer)\d{0,2}$", is_random, is_random),
 )
