@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 
@@ -27,12 +26,13 @@ def run() -> None:
 def _begin() -> None:
     """Settings are read with the first item; which libraries to leave alone must be known before."""
     from otel_agents import sdk
+    from otel_agents.presentation import logger
 
     wanted, left = _chosen()
     try:
         sdk.begin({}, wanted or None, left)
     except ValueError as problem:
-        logging.getLogger("otel_agents").warning("otel-agents: %s", problem)
+        logger.warning("otel-agents: %s", problem)
         sdk.begin({}, _usable(wanted) or None, _known(left))
 
 

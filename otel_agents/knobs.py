@@ -130,12 +130,17 @@ def url(value: Any) -> str:
     address = value.strip() if isinstance(value, str) else ""
     try:
         parts = split(address)
-        usable = parts.scheme in ("", "http", "https") and parts.hostname and parts.port != 0
+        usable = parts.scheme in ("", "http", "https") and is_host(parts.hostname or "") and parts.port != 0 and (parts.scheme or parts.port)
     except ValueError:  # a bad port or a bad IPv6 address
         usable = None
     if not usable or any(letter.isspace() for letter in address):
         raise ValueError("is not an endpoint: write http://host:4318, https://host, or host:4317 for grpc")
     return address
+
+
+def is_host(name: str) -> bool:
+    """Whether it can be a host's name, or a number of either kind."""
+    return bool(name) and all(letter.isalnum() or letter in "._-:%" for letter in name)
 
 
 def split(address: str) -> SplitResult:
@@ -151,14 +156,3 @@ def without_credentials(address: str) -> str:
     """An endpoint as it is hashed: user and password removed."""
     parts = split(address)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-def presentable(address: str) -> str:
-    """An endpoint as it may be printed: a query holds keys as often as user and password do; what can't be read is not shown at all."""
-    try:
-        parts = split(address)
-        where = f"{parts.scheme}://" if parts.scheme else ""
-        where += (f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname or "") + (f":{parts.port}" if parts.port else "")
-    except ValueError:
-        return "***"
-    return where + ("/***" if "@" in parts.path else parts.path) + ("?***" if parts.query or parts.fragment else "")

@@ -100,7 +100,9 @@ class Row:
     def _choice(self, chosen: Any) -> str:
         assert self.choices is not None  # asked only where there are choices
         if chosen not in self.choices:
-            raise ValueError(f"oa.{self.verb}({self.selects}={chosen!r}): it is one of {', '.join(self.choices)}")
+            from otel_agents.presentation import wrong
+
+            raise ValueError(f"oa.{self.verb}({self.selects}={wrong(self.selects, chosen)}): it is one of {', '.join(self.choices)}")
         return self.choices[chosen]
 
     def _option(self, key: str) -> str:

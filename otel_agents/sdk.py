@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import sys
 import threading
@@ -13,11 +12,10 @@ from contextlib import suppress
 from typing import Any
 
 from otel_agents import loading
+from otel_agents.presentation import logger
 from otel_agents.program import uncollected
 from otel_agents.telemetry.context import engine, untraced
 from otel_agents.telemetry.guard import guard
-
-logger = logging.getLogger("otel_agents")
 
 
 class Process:

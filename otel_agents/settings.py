@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 from otel_agents import knobs
 from otel_agents.environment import SIGNALS
 from otel_agents.places import journal_folder
+from otel_agents.presentation import line, word, wrong
 from otel_agents.sections import Table, section
 from otel_agents.sources import SECTIONS, Found, Given, Known, gather
 
@@ -220,7 +221,7 @@ class Settings:
     def notices(self) -> tuple[str, ...]:
         """Lines worth saying once at start: what was asked for in the environment and happens elsewhere, or not at all."""
         declared = [DECLARATIVE.format(self.declarative_file)] if self.declarative_file else []
-        return (*declared, *(line for signal in SIGNALS for line in self._exporter_notices(signal)))
+        return tuple(line(one) for one in (*declared, *(one for signal in SIGNALS for one in self._exporter_notices(signal))))
 
     def _url(self, signal: str) -> str | None:
         own, base = self.otlp.get(f"{signal}_endpoint"), self.otlp.get("endpoint")
@@ -249,7 +250,7 @@ class Settings:
     def _exporter_notices(self, signal: str) -> list[str]:
         label = self.origins.get(f"{signal}_exporter", f"{signal}_exporter")
         foreign = [name for name in self.exporters(signal) or () if name not in OFFERED]
-        return [f"{label}={name}: otel-agents has no such exporter; use otlp, console or none" for name in foreign]
+        return [f"{label}={word(name)}: otel-agents has no such exporter; use otlp, console or none" for name in foreign]
 
 
 def with_path(base: str, path: str) -> str:
@@ -262,7 +263,6 @@ KNOWN: Final = Known(
     names=frozenset(KNOBS) - {"otlp", "declarative_file"} | {f"otlp_{name}" for name in OTLP_KNOBS},
     switches=frozenset(one.name for one in fields(Settings) if isinstance(one.default, bool)),
 )
-SHOWN: Final = 80  # characters of a wrong value
 
 
 def read(settings: Settings) -> dict[str, Any]:
@@ -297,10 +297,10 @@ def build(found: Found) -> tuple[Settings, list[str]]:
     while True:
         given = found.merged()
         try:
-            return made(given), lines
+            return made(given), [line(one) for one in lines]
         except Wrong as error:
-            wrong = each(error.faults, given)
-        for name, message in wrong.items():
+            faults = each(error.faults, given)
+        for name, message in faults.items():
             lines.append(explained(name, given[name], message))
             found.drop(name)
 
@@ -322,7 +322,7 @@ def each(faults: Mapping[str, str], given: Mapping[str, Given]) -> dict[str, str
 
 def routing_faults(given: Mapping[str, Given]) -> dict[str, str]:
     return {
-        name: wrong for name, value in given.items() if name.startswith("otlp_") and (wrong := fault_of(OTLP_KNOBS[name.removeprefix("otlp_")], value.value))
+        name: fault for name, value in given.items() if name.startswith("otlp_") and (fault := fault_of(OTLP_KNOBS[name.removeprefix("otlp_")], value.value))
     }
 
 
@@ -335,13 +335,4 @@ def fault_of(parse: Callable[[Any], Any], value: Any) -> str:
 
 
 def explained(name: str, given: Given, message: str) -> str:
-    return f"{given.label} {message}" if name in SECTIONS else f"{given.label}={shown(name, given.shown)} {message}"
-
-
-def shown(name: str, value: Any) -> str:
-    """A value as it may be printed: headers never, addresses without credentials, the rest cut."""
-    if name.endswith("headers"):
-        return "***"
-    written = knobs.presentable(value) if name.endswith("endpoint") and isinstance(value, str) else value
-    full = repr(written) if isinstance(written, str | int | float | bool | list | tuple | dict) else type(written).__name__
-    return full if len(full) <= SHOWN else f"{full[:SHOWN]}…"
+    return f"{given.label} {message}" if name in SECTIONS else f"{given.label}={wrong(name, given.shown)} {message}"

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from otel_agents import knobs
 from otel_agents.environment import CAPTURE, DISABLED, VARIABLES
+from otel_agents.presentation import wrong
 
 Place = tuple[str, ...]  # the keys that lead to a value in a file: ("journal", "dir")
 
@@ -141,7 +142,7 @@ def captured(environ: Mapping[str, str], problems: list[str]) -> Layer:
     written = environ.get(CAPTURE, "").strip()
     places = CAPTURED.get(written.lower())
     if written and places is None:
-        problems.append(f"{CAPTURE}={written!r} is not known here: use NO_CONTENT, SPAN_ONLY, EVENT_ONLY or SPAN_AND_EVENT")
+        problems.append(f"{CAPTURE}={wrong('content_in', written)} is not known here: use NO_CONTENT, SPAN_ONLY, EVENT_ONLY or SPAN_AND_EVENT")
     return {"content_in": Given(places, CAPTURE, written)} if places else {}
 
 
@@ -193,7 +194,7 @@ def named_file(named: Given | None) -> Path | None:
         return None
     file = knobs.path(named.value)
     if not file.is_file():
-        raise ValueError(f"{named.label}={named.shown!r} is no file: create it, or leave the name out")
+        raise ValueError(f"{named.label}={wrong('config_file', named.shown)} is no file: create it, or leave the name out")
     return file
 
 
@@ -238,9 +239,16 @@ def from_yaml(file: Path, source: str) -> Written:
     except yaml.MarkedYAMLError as problem:
         mark = problem.problem_mark or problem.context_mark
         where = f":{mark.line + 1}" if mark else ""
-        raise ValueError(f"{label_of(file)}{where}: is not YAML ({problem.problem or problem.context}); correct that line") from problem
+        raise ValueError(f"{label_of(file)}{where}: is not YAML ({unquoted(problem.problem or problem.context)}); correct that line") from problem
     except (yaml.YAMLError, RecursionError) as problem:
         raise ValueError(f"{label_of(file)}: is not YAML ({str(problem).splitlines()[0]}); correct it") from problem
+
+
+def unquoted(complaint: str | None) -> str:
+    """What the parser says without the words of the file, which may be a password that begins with a sign; its own are in angles."""
+    import re
+
+    return re.sub(r"'(?!<)[^']{2,}'", "…", complaint or "")
 
 
 def key_lines(node: Any, parents: Place = ()) -> Iterator[tuple[Place, int]]:

@@ -504,7 +504,15 @@ def test_sections_are_kept_by_name() -> None:
         ({"OTEL_EXPORTER_OTLP_COMPRESSION": "deflate"}, "OTEL_EXPORTER_OTLP_COMPRESSION='deflate' is not known here: use gzip, none"),
         (
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://user:s3cret@host:port"},
-            "OTEL_EXPORTER_OTLP_ENDPOINT='***' is not an endpoint: write http://host:4318, https://host, or host:4317 for grpc",
+            "OTEL_EXPORTER_OTLP_ENDPOINT=*** is not an endpoint: write http://host:4318, https://host, or host:4317 for grpc",
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "collector"},
+            "OTEL_EXPORTER_OTLP_ENDPOINT='collector' is not an endpoint: write http://host:4318, https://host, or host:4317 for grpc",
+        ),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "x-api-key=abc123def456"},
+            "OTEL_EXPORTER_OTLP_ENDPOINT='x-api-key=[redacted:api-key]' is not an endpoint: write http://host:4318, https://host, or host:4317 for grpc",
         ),
         (
             {"OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "ftp://h"},
@@ -534,6 +542,8 @@ def test_a_wrong_variable_is_one_line_and_the_default_stands_in(env: Callable[..
         ("journal:\n  dirr: /x\n", "otel-agents.yaml:2 journal.dirr is no setting of otel-agents; did you mean journal.dir?"),
         ("contnet: full\n", "otel-agents.yaml:1 contnet is no setting of otel-agents; did you mean content?"),
         ("a: b: c\n", "otel-agents.yaml:1: is not YAML (mapping values are not allowed here); correct that line"),
+        ("headers:\n  key: *tr0ub4dor\n", "otel-agents.yaml:2: is not YAML (found undefined alias …); correct that line"),
+        ("headers:\n  key: !tr0ub4dor x\n", "otel-agents.yaml:2: is not YAML (could not determine a constructor for the tag …); correct that line"),
         ("ship: off\njournal: [\n", "otel-agents.yaml:3: is not YAML (expected the node content, but found '<stream end>'); correct that line"),
         ("a: \x00\n", "otel-agents.yaml: is not YAML (unacceptable character #x0000: special characters are not allowed); correct it"),
         ("- content\n", "otel-agents.yaml: is no table of settings; write `name: value` lines"),

@@ -81,7 +81,9 @@ class Parser(argparse.ArgumentParser):
     """argparse's, but for the message: one line that says where help is."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(MISUSED, f"{self.prog}: {message} (try: {self.prog} --help)\n")
+        from otel_agents.presentation import line
+
+        self.exit(MISUSED, f"{self.prog}: {line(message)} (try: {self.prog} --help)\n")
 
 
 def show_help(words: list[str]) -> int:
@@ -103,9 +105,11 @@ def show_version() -> int:
 def say_unknown(word: str) -> int:
     from difflib import get_close_matches
 
+    from otel_agents.presentation import line
+
     near = get_close_matches(word, COMMANDS, n=1)
     hint = f"did you mean `otel-agents {near[0]}`?" if near else f"commands: {', '.join(COMMANDS)}"
-    print(f"otel-agents: no command {word!r}; {hint}", file=sys.stderr)
+    print(line(f"otel-agents: no command {word!r}; {hint}"), file=sys.stderr)
     return MISUSED
 
 

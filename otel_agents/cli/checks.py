@@ -27,7 +27,7 @@ from otel_agents.journal.files import OFFSETS
 from otel_agents.journal.protobuf import message
 from otel_agents.journal.tally import Offsets
 from otel_agents.journal.wire import Answer
-from otel_agents.knobs import without_credentials
+from otel_agents.presentation import address, wrong
 from otel_agents.settings import Endpoint, Settings
 
 OK, NOTE, WRONG = "ok", "note", "wrong"
@@ -136,14 +136,15 @@ def last_line(problem: Exception) -> str:
 def activation(seen: Mapping[str, Any], environ: Mapping[str, str]) -> Section:
     """Whether the variable alone switches a program on, and whether it is set here."""
     files = launch.pth_files()
-    switch = environ.get(launch.SWITCH)
+    given = environ.get(launch.SWITCH)
+    switch = None if given is None else wrong("enabled", given)
     state, verdict = (OK, "observed") if seen["started"] else (WRONG, "not observed")
     works = seen["recorded"] or not seen["started"]  # what was not started can't record, and is said already
     facts = [
         Fact("start-up file", ", ".join(map(str, files)) or "none of ours in this Python's site folders", OK if files else state, REINSTALL),
         Fact("programs", f"started with the variable are {verdict}", state, started_fix(seen)),
         *([] if works else [Fact("recording", "an item of a test program did not get into its journal", WRONG, said(seen))]),
-        Fact(launch.SWITCH, f"{switch!r} here" if switch is not None else NOT_SET, OK if switch else NOTE),
+        Fact(launch.SWITCH, f"{switch} here" if switch is not None else NOT_SET, OK if given else NOTE),
     ]
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         facts.append(Fact("OTEL_SDK_DISABLED", "true: nothing is recorded", WRONG, "unset OTEL_SDK_DISABLED"))
@@ -311,7 +312,7 @@ def route(settings: Settings, signal: str, *, offline: bool) -> tuple[Fact, dict
         return Fact(signal, "nowhere: switched off", NOTE), {"signal": signal, "to": None}
     if endpoint is None or not settings.ship:
         return Fact(signal, "the journal, and stays there (no endpoint is set)"), {"signal": signal, "to": LOCAL}
-    place, protocol = without_credentials(endpoint.url), endpoint.protocol or "http/json, else http/protobuf"
+    place, protocol = address(endpoint.url), endpoint.protocol or "http/json, else http/protobuf"
     row = {"signal": signal, "to": place, "protocol": endpoint.protocol}
     if offline:
         return Fact(signal, f"{place} ({protocol}), not tried"), row

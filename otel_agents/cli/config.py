@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from otel_agents.cli import screen
 from otel_agents.environment import SIGNALS
-from otel_agents.knobs import LEVELS, presentable
+from otel_agents.knobs import LEVELS
+from otel_agents.presentation import address, line, public, wrong
 from otel_agents.sections import dangling
-from otel_agents.settings import KNOBS, KNOWN, OTLP_KNOBS, Endpoint, Settings, build, shown
+from otel_agents.settings import KNOBS, KNOWN, OTLP_KNOBS, Endpoint, Settings, build
 from otel_agents.sources import SECTIONS, Found, gather, labelled, read_file
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     if options.does == "show":
         show(settings, problems, as_json=options.json)
     else:
-        problems += [*pointless(settings, found), *missing_files(settings)]
+        problems += map(line, (*pointless(settings, found), *missing_files(settings)))
         judge(settings, problems, as_json=options.json)
     return 1 if problems else 0
 
@@ -70,8 +71,8 @@ def show(settings: Settings, problems: list[str], *, as_json: bool) -> None:
     screen.print_table(console, ("SETTING", "VALUE", "FROM"), [cells(row) for row in rows(settings)], flexible="VALUE")
     console.print()
     screen.print_table(console, ("SIGNAL", "GOES TO", "AS"), [(signal, *route(settings, signal)) for signal in SIGNALS], flexible="GOES TO")
-    for line in (*problems, *settings.notices):
-        screen.say(line)
+    for one in (*problems, *settings.notices):
+        screen.say(one)
 
 
 def cells(row: dict[str, Any]) -> list[str | Text]:
@@ -98,17 +99,10 @@ def rows(settings: Settings) -> Iterator[dict[str, Any]]:
     """Every setting; those of OTLP and the file's sections only where somebody wrote them."""
     for name in KNOBS:
         if name in KNOWN.names and (name not in SECTIONS or getattr(settings, name)):
-            yield {"setting": name, "value": public(name, getattr(settings, name)), "from": settings.origins.get(name, DEFAULT)}
+            yield {"setting": name, "value": public(name, getattr(settings, name)), "from": line(settings.origins.get(name, DEFAULT))}
     for knob in OTLP_KNOBS:
         if knob in settings.otlp:
-            yield {"setting": f"otlp_{knob}", "value": public(knob, settings.otlp[knob]), "from": settings.origins[f"otlp_{knob}"]}
-
-
-def public(name: str, value: Any) -> Any:
-    """A value as it may be printed: headers by name alone, addresses without credentials."""
-    if name.endswith("headers"):
-        return dict.fromkeys(value, "***")
-    return presentable(value) if name.endswith("endpoint") and value else value
+            yield {"setting": f"otlp_{knob}", "value": public(knob, settings.otlp[knob]), "from": line(settings.origins[f"otlp_{knob}"])}
 
 
 def plain(endpoint: Endpoint) -> dict[str, Any]:
@@ -121,7 +115,7 @@ def route(settings: Settings, signal: str) -> tuple[str, str]:
         return "nowhere", f"OTEL_{signal.upper()}_EXPORTER=none"
     if endpoint is None:
         return "the local journal", "OTLP/JSON lines"
-    return presentable(endpoint.url), endpoint.protocol or "http/json, else http/protobuf"
+    return address(endpoint.url), endpoint.protocol or "http/json, else http/protobuf"
 
 
 def worded(name: str, value: Any) -> str:
@@ -152,8 +146,8 @@ def judge(settings: Settings, problems: list[str], *, as_json: bool) -> None:
     if as_json:
         screen.print_json({"file": settings.config_file, "problems": problems, "notices": list(settings.notices)})
         return
-    for line in (*problems, *settings.notices):
-        print(line)
+    for one in (*problems, *settings.notices):
+        print(one)
     if not problems:
         given = screen.plural(len(settings.origins.keys() - {"config_file"}), "value")
         print(f"{settings.config_file or 'settings'}: nothing wrong ({given} given{defined(settings)})")
@@ -172,4 +166,4 @@ def pointless(settings: Settings, found: Found) -> Iterator[str]:
 def missing_files(settings: Settings) -> Iterator[str]:
     for knob, value in settings.otlp.items():
         if knob.endswith(FILES) and not Path(value).is_file():
-            yield f"{settings.origins[f'otlp_{knob}']}={shown(knob, value)} is no file: correct the path"
+            yield f"{settings.origins[f'otlp_{knob}']}={wrong(knob, value)} is no file: correct the path"

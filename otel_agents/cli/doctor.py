@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import argparse
 import os
+from dataclasses import replace
 from typing import Any
 
+from otel_agents import presentation
 from otel_agents.analysis.folder import Folder
 from otel_agents.cli import checks, reading, screen
 from otel_agents.cli.checks import NOTE, OK, WRONG, Fact, Section
@@ -41,7 +43,7 @@ def examine(options: argparse.Namespace) -> list[Section]:
     if not options.json:
         screen.say("otel-agents: starting a Python and loading the libraries, a few seconds …")
     seen = checks.probe()
-    return [
+    found = [
         checks.installation(),
         checks.activation(seen, os.environ),
         checks.libraries(seen),
@@ -50,6 +52,13 @@ def examine(options: argparse.Namespace) -> list[Section]:
         checks.destinations(settings, offline=options.offline),
         checks.lost(folder),
     ]
+    return [presentable(section) for section in found]
+
+
+def presentable(section: Section) -> Section:
+    """The section without a credential that something in it has repeated."""
+    facts = [replace(fact, text=presentation.line(fact.text), fix=presentation.line(fact.fix)) for fact in section.facts]
+    return Section(section.title, facts, presentation.public("", section.data))
 
 
 def as_json(sections: list[Section], wrong: list[Fact]) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def settings_of(to: str | None) -> Settings:
     routed = {f"otlp_{signal}_endpoint": None for signal in SIGNALS if given.otlp.get(f"{signal}_endpoint")}
     if meant_for is None or place(meant_for.url) == place(to if "://" in to else f"http://{to}") or not meant_for.headers:
         return load(otlp_endpoint=to, **routed)
-    screen.say(WITHOUT_HEADERS.format(place(meant_for.url), to))
+    screen.say(WITHOUT_HEADERS.format(place(meant_for.url), place(to)))
     return load(otlp_endpoint=to, otlp_headers={}, **routed)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from otel_agents.analysis.traces import Summary, Totals
+from otel_agents.presentation import line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +36,7 @@ def console(*, to_stderr: bool = False) -> Console:
 
 def say(text: str) -> None:
     """One thing for a person, on stderr: stdout is for what was asked for."""
-    print(text, file=sys.stderr)
+    print(line(text), file=sys.stderr)
 
 
 def print_json(value: Any) -> None:

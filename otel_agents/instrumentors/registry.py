@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from otel_agents.instrumentors.patching import ImportHooks, Patches
+from otel_agents.presentation import wrong
 from otel_agents.telemetry.guard import guard
 
 logger = logging.getLogger("otel_agents")
@@ -102,7 +103,7 @@ def installed_version(library: str) -> str | None:
 
 def _check_known(name: str) -> None:
     if name not in LIBRARIES:
-        raise ValueError(f"there is no instrumentor for {name!r}; known libraries are {', '.join(LIBRARIES)}: correct or remove the name")
+        raise ValueError(f"there is no instrumentor for {wrong('instrument', name)}; known libraries are {', '.join(LIBRARIES)}: correct or remove the name")
 
 
 def _check_supported(instrumentor: Instrumentor) -> None:
