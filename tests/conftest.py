@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest_plugins = ["otel_agents.testing", "conformance.plugin", "faults.figures"]
+pytest_plugins = ["otel_agents.testing", "conformance.plugin", "figures"]
 
 
 @pytest.fixture(autouse=True)

@@ -287,7 +287,7 @@ def test_objects_of_the_programs_are_named_never_asked() -> None:
     with capture(content="full", content_in=BOTH) as telemetry, oa.agent("musician"):
         keep(Odd())
     arguments = json.loads(telemetry.spans[0]["attributes"]["gen_ai.tool.call.arguments"])
-    assert arguments["thing"].startswith("<test_content.")
+    assert arguments["thing"].startswith(f"<{__name__}.")
     assert json.loads(telemetry.spans[0]["attributes"]["gen_ai.tool.call.result"])["result"] == [arguments["thing"]]
 
 

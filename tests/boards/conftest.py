@@ -1,32 +1,14 @@
-"""The rendered boards as data, and promtool."""
+"""What the boards' tests share: promtool."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import orjson
 import pytest
 
-from otel_agents.boards.render import BOARDS
 from otel_agents.stack import build
 from otel_agents.stack.servers import PROMETHEUS
-
-ROOT = Path(__file__).parents[2]
-Json = dict[str, Any]
-
-
-def dashboards() -> Iterator[Json]:
-    """The committed dashboards, which test_rendered.py holds equal to the code."""
-    for board in BOARDS:
-        yield orjson.loads((ROOT / "grafana" / "dashboards" / f"{board.key}.json").read_bytes())
-
-
-def panels() -> list[tuple[str, Json]]:
-    """Every panel with the name of its board."""
-    return [(f"{board['uid']} · {panel['title']}", panel) for board in dashboards() for panel in board["panels"]]
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from boards.conftest import ROOT
+from rendered_boards import ROOT
 
 from otel_agents.boards import rules
 from otel_agents.boards.alerts import ALERTS, BY_KEY, Alert

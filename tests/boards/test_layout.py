@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import yaml
-from boards.conftest import ROOT, dashboards, panels
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
+from rendered_boards import ROOT, dashboards, panels
 
 from otel_agents.boards.render import BOARDS
 from otel_agents.boards.sources import data_sources

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from boards.conftest import dashboards
+from rendered_boards import dashboards, queries
 
 from otel_agents import semconv
 from otel_agents.boards import promql
-from otel_agents.boards.alerts import ALERTS, SPEND
+from otel_agents.boards.alerts import SPEND
 from otel_agents.telemetry.metrics import TABLE, Instrument
 
 SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "up_down": ("",), "gauge": ("",), "counter": ("_total",)}  # by the first word that is in its making
@@ -26,17 +26,6 @@ def series_of(name: str, row: Instrument) -> set[str]:
 
 def names_in_prometheus() -> set[str]:
     return {f"{promql.label(semconv.METRIC_OA_SHIPPER_LAG)}_seconds"} | {series for name, row in TABLE.items() for series in series_of(name, row)}
-
-
-def queries() -> list[str]:
-    asked = [
-        target["expr"]
-        for board in dashboards()
-        for panel in board["panels"]
-        for target in panel.get("targets", [])
-        if target["datasource"]["type"] == "prometheus"
-    ]
-    return asked + [alert.expression({}) for alert in ALERTS]
 
 
 @pytest.mark.parametrize("query", queries())

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from boards.conftest import ROOT
+from rendered_boards import ROOT
 
 from otel_agents.boards.alerts import ALERTS
 from otel_agents.boards.render import render, rendered, rendered_for_kubernetes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import promql_parser
 import pytest
-from boards.test_names import queries
+from rendered_boards import queries
 
 WINDOWS = {"$__range": "6h", "$__rate_interval": "4m"}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Command
+from command_line import Command
 from inline_snapshot import snapshot
 from written_journal import Written, log, span
 

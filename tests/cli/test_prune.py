@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from conftest import Command
+from command_line import Command
 from written_journal import Written, line, span
 
 OLD = time.time_ns() - 10 * 86400 * 10**9

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Command
+from command_line import Command
 from otlp_server import Receiver, Reply, closed_port, http_receiver
 from written_journal import Written, log, span
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from conftest import Command
+from command_line import Command
 from inline_snapshot import snapshot
 from written_journal import TRACE, Written, attributes, log, nanoseconds, span
 

@@ -1,18 +1,15 @@
-"""The faults' tests share the receiver and the journal's rig."""
+"""What the faults' tests share: newer Pythons, and how long a fault lasts."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).parent.parent
-sys.path[:0] = [str(TESTS), str(TESTS / "journal")]
-
+ROOT = Path(__file__).parents[2]
 NEWER = ("3.12", "3.13")
 
 
@@ -24,7 +21,7 @@ def newer_python(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
         pytest.skip(f"there is no Python {request.param} here")
     home = tmp_path_factory.mktemp("python") / request.param
     subprocess.run([found[0], "-m", "venv", home], check=True)
-    subprocess.run([home / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", TESTS.parent], check=True)
+    subprocess.run([home / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", ROOT], check=True)
     return request.param, home / "bin" / "python"
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import litellm
 import pytest
-from conftest import Observed
 from model_server import USAGE, ModelServer, chat, chat_stream, completion, error, failing, tool_call
+from observed_spans import Observed
 
 from otel_agents.instrumentors import registry
 from otel_agents.instrumentors.litellm import model_of, provider_of

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import litellm
 import pytest
-from conftest import Observed
 from model_server import ModelServer, error, response
+from observed_spans import Observed
 
 from otel_agents.instrumentors.litellm import RESPONSE, Signature, reading
 from otel_agents.telemetry.calls import Call

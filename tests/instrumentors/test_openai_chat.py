@@ -8,8 +8,8 @@ from typing import Any
 
 import openai
 import pytest
-from conftest import Observed
 from model_server import USAGE, ModelServer, Reply, broken, chat, chat_stream, completion, embeddings, error, failing, tool_call
+from observed_spans import Observed
 
 HELLO = [{"role": "user", "content": "hello?"}]
 ASKED = {"gen_ai.input.messages": [{"role": "user", "parts": [{"type": "text", "content": "hello?"}]}]}

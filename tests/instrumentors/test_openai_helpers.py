@@ -6,8 +6,8 @@ from typing import Any
 
 import openai
 import pytest
-from conftest import Observed
 from model_server import ModelServer, chat, chat_stream, error
+from observed_spans import Observed
 from pydantic import BaseModel
 
 

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Iterator
 
 import openai
 import pytest
-from conftest import Observed
 from model_server import ModelServer, Reply, broken, function_call, message, response, response_body, response_stream
+from observed_spans import Observed
 from pydantic import BaseModel
 
 REQUEST = {
