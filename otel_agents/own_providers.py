@@ -11,6 +11,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
 from otel_agents.program import id_generator
+from otel_agents.telemetry.series import CUMULATIVE, DELTA
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricReader
@@ -57,6 +58,11 @@ def is_aggregated(settings: Settings) -> bool:
 def deltas(settings: Settings) -> frozenset[str]:
     """The instruments that tell what has come since the last collection, as OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE asks for it."""
     return frozenset(DELTAS[settings.metric_temporality])
+
+
+def temporality(settings: Settings) -> int:
+    """How counters are told: what has come since the last collection, or all."""
+    return DELTA if "create_counter" in deltas(settings) else CUMULATIVE
 
 
 def preferences(settings: Settings) -> dict[str, Any]:

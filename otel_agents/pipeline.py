@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.resources import Resource
@@ -13,16 +13,17 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from otel_agents import semconv as names
 from otel_agents.journal.encode import Lines
+from otel_agents.journal.points import series_of
 from otel_agents.journal.processors import JournalLogs, JournalMetrics, JournalSpans
 from otel_agents.journal.records import LeanRecords, Records
 from otel_agents.journal.spans import LeanSpans, Spans, follows_parent
-from otel_agents.own_providers import OwnMeterProvider, deltas, is_aggregated, is_lean, own_provider, preferences, printer
+from otel_agents.own_providers import OwnMeterProvider, deltas, is_aggregated, is_lean, own_provider, preferences, printer, temporality
 from otel_agents.program import at_the_end_of_a_worker, at_the_end_of_forked_workers, process_start, service_name, version
 from otel_agents.providers import HOMES, Exports, Watch, follow, leave, parts
 from otel_agents.telemetry.content import Policy
 from otel_agents.telemetry.context import engine, session_of, untraced
 from otel_agents.telemetry.guard import guard
-from otel_agents.telemetry.metrics import Instruments
+from otel_agents.telemetry.metrics import DiedRun, Instruments, of_died
 from otel_agents.telemetry.redaction import Redactor
 from otel_agents.telemetry.series import Aggregation
 from otel_agents.telemetry.sums import Handed
@@ -69,7 +70,7 @@ class Pipeline:
         self._stores: list[tuple[Journal, Shipper]] = []
         self.lines = Lines(self.redact)
         self.endpoints = {signal: settings.endpoint(signal) if settings.ship else None for signal in SIGNALS if settings.exports(signal)}
-        self.shipper = Shipper(self.journal, self.endpoints, interval_s=settings.ship_interval, suppress=untraced)
+        self.shipper = Shipper(self.journal, self.endpoints, interval_s=settings.ship_interval, suppress=untraced, count=self._died)
         self._stores.append((self.journal, self.shipper))
         self.keeper = Keeper(self._ship, self.collect, ship_every=settings.ship_interval, collect_every=settings.metric_interval)
         self.reader = self._reader()
@@ -300,6 +301,10 @@ class Pipeline:
         if engine.instruments is not None:
             labels = engine.instruments.labels((), {}, ((names.OA_SIGNAL, signal), (names.OA_REASON, reason)))
             engine.instruments.record(names.METRIC_OA_TELEMETRY_DROPPED, count, labels)
+
+    def _died(self, runs: Iterable[DiedRun], found_at: int) -> Iterable[bytes]:
+        """Runs of a dead process as it would have counted them; nothing where nothing is measured."""
+        return series_of(of_died(engine.instruments, runs, found_at, temporality(self.settings)), self.redact) if engine.instruments is not None else ()
 
     def _count_failures(self) -> None:
         """Telemetry that failed in a guard since the last collection is lost telemetry."""

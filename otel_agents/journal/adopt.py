@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from otel_agents.journal.files import NAME, OFFSETS, Segment, as_sent, locked, release
-from otel_agents.journal.runs import died, is_last, told_again
+from otel_agents.journal.files import NAME, OFFSETS, Segment, as_sent, locked, owner_of, release
+from otel_agents.journal.runs import Count, closed, died, is_last, told_again
 from otel_agents.journal.tally import Offsets
 
 ELECTION = "adopter.lock"
@@ -33,11 +33,11 @@ Ship = Callable[[str, list[Segment]], bool]
 class Adopter:
     """Sends what unlocked segments of this destination still hold; `ship(signal, segments)` says whether all of it went out.
 
-    append(signal, line): writes to our own segments.
+    append(signal, line): writes to our own segments. count: what runs that died are as metrics.
     """
 
-    def __init__(self, folder: Path, own: str, append: Callable[[str, bytes], None]) -> None:
-        self._folder, self._own, self._append = folder, own, append
+    def __init__(self, folder: Path, own: str, append: Callable[[str, bytes], None], count: Count) -> None:
+        self._folder, self._own, self._append, self._count = folder, own, append, count
         self._election: Segment | None = None
         self._in_hand: list[Segment] = []
         self._entries: Scan | None = None
@@ -131,9 +131,9 @@ class Adopter:
 
     def finish(self, segment: Segment) -> None:
         """It is sent: keep it readable under its other name; an empty one just goes. The runs that its process did not end are ended by us."""
-        if segment.signal == "logs" and is_last(segment.path):
-            for line in died(segment.path, segment.fd):
-                self._append("logs", line)
+        if segment.signal == "logs" and is_last(segment.path) and (runs := died(segment.fd)):
+            for signal, line in closed(segment.path, runs, self._found_at(segment), self._count):
+                self._append(signal, line)
         with suppress(OSError):
             if segment.size:
                 os.rename(segment.path, as_sent(segment.path))
@@ -142,6 +142,14 @@ class Adopter:
         offsets = self._left_by(owner_of(segment.path))
         if offsets.sent.pop(segment.path.name, None) is not None:
             offsets.save()
+
+    def _found_at(self, segment: Segment) -> int:
+        """When its process was first found dead: an adopter that died over it has written that down."""
+        offsets = self._left_by(owner_of(segment.path))
+        if offsets.found_at is None:
+            offsets.found_at = time.time_ns()
+            offsets.save()
+        return offsets.found_at
 
     def _finish_scan(self) -> None:
         """Let the folder go, so that another process may be elected."""
@@ -168,8 +176,3 @@ def held(signal: str, path: Path, fd: int) -> Segment:
     """Somebody's file whose lock we hold, as a segment that nobody writes to."""
     status = os.fstat(fd)
     return Segment(signal, path, fd, status.st_dev, status.st_ino, size=status.st_size, rotated_at=0.0)
-
-
-def owner_of(path: Path) -> str:
-    parts = NAME.fullmatch(path.name)
-    return parts["owner"] if parts is not None else ""

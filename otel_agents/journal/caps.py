@@ -9,8 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from otel_agents.journal.adopt import owner_of
-from otel_agents.journal.files import BESIDE, BROKEN_OFF, NAME, OFFSETS, lines_after, locked
+from otel_agents.journal.files import BESIDE, BROKEN_OFF, NAME, OFFSETS, lines_after, locked, owner_of
 from otel_agents.journal.runs import told_again
 from otel_agents.journal.segments import Journal
 from otel_agents.journal.tally import Offsets

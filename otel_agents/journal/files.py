@@ -103,6 +103,12 @@ def as_sent(path: Path) -> Path:
     return path.with_name(path.name.removesuffix(".jsonl") + ".sent.jsonl")
 
 
+def owner_of(path: Path) -> str:
+    """The process whose segment it is, by the name that it gave itself; empty where it is no segment."""
+    parts = NAME.fullmatch(path.name)
+    return parts["owner"] if parts is not None else ""
+
+
 def lines_after(fd: int, offset: int) -> int:
     """How many whole lines stand behind the offset."""
     lines = 0

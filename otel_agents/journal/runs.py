@@ -8,18 +8,18 @@ from __future__ import annotations
 import os
 import re
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import orjson
 
 from otel_agents import semconv as names
 from otel_agents.journal.encode import HEAD, TAIL_START
-from otel_agents.journal.files import CHUNK, NAME, as_sent
+from otel_agents.journal.files import CHUNK, NAME, as_sent, owner_of
+from otel_agents.journal.values import Json
 
 RUN = b'"eventName":"otel_agents.run.'  # outside of a string, where every quote is escaped, only a record's own name looks like this
 STARTED = f'"eventName":"{names.EVENT_OA_RUN_STARTED}"'.encode()
@@ -81,31 +81,85 @@ def is_last(path: Path) -> bool:
     return not (later.exists() or as_sent(later).exists())
 
 
-def died(path: Path, fd: int) -> Iterator[bytes]:
-    """A line for each run that was open when the process died whose last segment of logs this is: `run.ended` with the outcome `died`."""
+# ------------------------------------------------------------------------------------------------ whose process died
+
+
+class Died(NamedTuple):
+    """A run that was open when its process died: the record that began it, and the end of its line, which says whose it was."""
+
+    record: Json
+    tail: bytes
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """Those that are text."""
+        return {one["key"]: one["value"].get("stringValue", "") for one in self.record.get("attributes", ())}
+
+    @property
+    def sampled(self) -> tuple[int, int] | None:
+        """The ids of its trace and span, if they are kept."""
+        return (int(self.record["traceId"], 16), int(self.record["spanId"], 16)) if self.record.get("flags", 0) & 1 else None
+
+
+Count = Callable[[list[Died], int], Iterable[bytes]]  # died runs that were found then (nanoseconds since the epoch) → OTLP/JSON metrics
+
+
+def died(fd: int) -> list[Died]:
+    """The runs that were open when the process died whose last segment of logs this is."""
     runs = Runs()
     with open(fd, "rb", closefd=False) as file:
         file.seek(0)
         for line in file:
             runs.note(line.lstrip())
+    return [run for line in runs.open() for run in begun(line)]
+
+
+def begun(line: bytes) -> Iterator[Died]:
+    at = line.rfind(TAIL_START)
+    with suppress(ValueError, KeyError):  # torn, or of another version
+        record = orjson.loads(line[len(HEAD["logs"]) : at])
+        int(record["timeUnixNano"]), int(record["traceId"], 16)
+        yield Died(record, line[at:].rstrip() + b"\n")
+
+
+def closed(path: Path, runs: list[Died], found_at: int, count: Count) -> Iterator[tuple[str, bytes]]:
+    """The lines, each behind its signal, that close these runs: a `run.ended` with the outcome `died` for each, and as many in the counter of runs.
+
+    path: the last segment of logs of their process. The same `found_at` gives the same lines, so that nothing counts twice if it has to be done again.
+    """
     steps = LastSteps(path)
-    for line in runs.open():
-        at = line.rfind(TAIL_START)
-        with suppress(ValueError, KeyError):  # torn, or of another version
-            yield HEAD["logs"] + orjson.dumps(ended(orjson.loads(line[len(HEAD["logs"]) : at]), steps)) + line[at:].rstrip() + b"\n"
+    for run in runs:
+        yield "logs", HEAD["logs"] + orjson.dumps(ended(run.record, steps, found_at)) + run.tail
+    for tail in dict.fromkeys(run.tail for run in runs):
+        for metric in count([run for run in runs if run.tail == tail], found_at):
+            yield "metrics", HEAD["metrics"] + metric + of_instance(tail, owner_of(path))
 
 
-def ended(run: dict[str, Any], steps: LastSteps) -> dict[str, Any]:
+def ended(run: Json, steps: LastSteps, found_at: int) -> Json:
     """The record that closes a run, made of the one that began it; its time is the last sign of life in its trace."""
     step, at = steps.of(run["traceId"])
     told = {names.OA_OUTCOME: "died", **({names.OA_LAST_STEP: step} if step else {})}
     return {
         **run,
         "timeUnixNano": max(run["timeUnixNano"], at, key=int),
-        "observedTimeUnixNano": str(time.time_ns()),
+        "observedTimeUnixNano": str(found_at),
         "attributes": [*run.get("attributes", ()), *({"key": name, "value": {"stringValue": value}} for name, value in told.items())],
         "eventName": names.EVENT_OA_RUN_ENDED,
     }
+
+
+def of_instance(tail: bytes, owner: str) -> bytes:
+    """The end of a metric's line, whose instance is the process alone: a log's may have the one that the program's own provider gives to all its processes."""
+    line = orjson.loads(HEAD["metrics"] + tail)
+    resource = line["resourceMetrics"][0]["resource"]
+    others = [one for one in resource.get("attributes", ()) if one["key"] != names.SERVICE_INSTANCE_ID]
+    given = "".join(one["value"].get("stringValue", "") for one in resource.get("attributes", ()) if one["key"] == names.SERVICE_INSTANCE_ID)
+    if given.endswith(owner):
+        return tail
+    instance = {"key": names.SERVICE_INSTANCE_ID, "value": {"stringValue": f"{given}-{owner}" if given else owner}}
+    resource["attributes"] = [*others, instance]
+    whole = orjson.dumps(line)
+    return whole[whole.rfind(TAIL_START) :] + b"\n"
 
 
 class LastSteps:

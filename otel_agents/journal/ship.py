@@ -18,6 +18,7 @@ from otel_agents.journal.adopt import Adopter, held
 from otel_agents.journal.caps import Caps
 from otel_agents.journal.files import OFFSETS, Segment, lines_after, release
 from otel_agents.journal.reading import Line, alike, batches, lines_of, whole_lines
+from otel_agents.journal.runs import Count
 from otel_agents.journal.tally import Dropped, Offsets
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ MOMENT = 0.05  # what an exit gives to a request that is under way and will fail
 class Shipper:
     """Sends a journal to the endpoints of its signals (None: local, kept and never sent).
 
-    interval_s: how often `run_once` is meant to be called. suppress: a context in which our own requests are not traced.
+    interval_s: how often `run_once` is meant to be called. suppress: a context in which our own requests are not traced. count: what runs that died are as
+    metrics.
     """
 
     def __init__(
@@ -44,9 +46,10 @@ class Shipper:
         interval_s: float = 1.0,
         dropped: Dropped | None = None,
         suppress: Callable[[], AbstractContextManager[Any]] = nullcontext,
+        count: Count = lambda runs, found_at: (),
     ) -> None:
         self.interval_s = interval_s
-        self._journal, self._endpoints, self._suppress = journal, dict(endpoints), suppress
+        self._journal, self._endpoints, self._suppress, self._count = journal, dict(endpoints), suppress, count
         if dropped is not None:
             journal.tally.also(dropped)
         self._begin()
@@ -57,7 +60,7 @@ class Shipper:
         self._known: dict[str, Courier] | None = None
         self._reading: Segment | None = None
         self._offsets = Offsets(journal.folder / f"{journal.owner}{OFFSETS}")
-        self._adopter = Adopter(journal.folder, journal.owner, journal.append)
+        self._adopter = Adopter(journal.folder, journal.owner, journal.append, self._count)
         self._caps = Caps(journal)
         journal.dropped_some = self._save
         self._behind_since: dict[str, float] = {}
@@ -210,13 +213,18 @@ class Shipper:
         for courier in ways.values():
             courier.deadline = deadline
         try:
-            sent = [self._ship_own(signal) for signal in self._endpoints if signal in ways or signal not in self._couriers]
+            self._send_own(ways)
             self._adopter.run(set(ways), self._ship_dead, seconds=deadline - time.monotonic())
+            sent = self._send_own(ways)  # the runs of dead processes were closed by us
         finally:
             for courier in ways.values():
                 courier.deadline = None
         self._save()
-        return all(sent) and len(ways) == len(self._couriers)
+        return sent and len(ways) == len(self._couriers)
+
+    def _send_own(self, ways: dict[str, Courier]) -> bool:
+        sent = [self._ship_own(signal) for signal in self._endpoints if signal in ways or signal not in self._couriers]
+        return all(sent)
 
     def _ways_out(self, deadline: float) -> dict[str, Courier]:
         """The couriers worth a try: their last send was fine, or a connection comes within 250 ms for all of them together."""

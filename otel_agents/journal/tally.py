@@ -64,7 +64,7 @@ class Said:
 
 
 class Offsets:
-    """The small file beside a process's segments: what was acknowledged of each, what was dropped and why."""
+    """The small file beside a process's segments: what was acknowledged of each, what was dropped and why, and when it was found dead."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -72,6 +72,7 @@ class Offsets:
         self._lock = threading.RLock()  # the shipper writes it, and who drops a segment
         self.sent: dict[str, int] = {}
         self.dropped: dict[str, dict[str, int]] = {}
+        self.found_at: int | None = None  # nanoseconds since the epoch, where it had runs open
 
     @classmethod
     def read(cls, path: Path) -> Offsets:
@@ -81,15 +82,18 @@ class Offsets:
             found = orjson.loads(path.read_bytes())
             offsets.sent = whole_numbers(found.get("sent") if isinstance(found, dict) else None)
             offsets.dropped = {signal: whole_numbers(reasons) for signal, reasons in found.get("dropped", {}).items()}
+            offsets.found_at = whole_numbers(found).get("found_at")
         return offsets
 
     def save(self) -> None:
         """Replace the file in one step; an unwritable folder costs a repetition, not the program."""
         with self._lock:
-            self._save(orjson.dumps({"sent": self.sent, "dropped": self.dropped}))
+            said = {"sent": self.sent, "dropped": self.dropped, **({"found_at": self.found_at} if self.found_at else {})}
+            if self._written or any(said.values()):
+                self._save(orjson.dumps(said))
 
     def _save(self, content: bytes) -> None:
-        if content == self._written or (not self._written and not self.sent and not self.dropped):
+        if content == self._written:
             return
         unfinished = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
         with suppress(OSError):

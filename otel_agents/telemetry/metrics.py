@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from otel_agents import semconv as names
-from otel_agents.telemetry.series import Backend, Labels, Origin, Series
+from otel_agents.telemetry.series import Backend, Collected, Exemplar, Labels, Origin, Point, Series
 
 if TYPE_CHECKING:
 
@@ -206,6 +206,32 @@ def measure_run(instruments: Instruments, operation: Operation, seconds: float) 
     instruments.record(names.METRIC_INVOKE_AGENT_TOOL_CALLS, len(operation.tools), agent, origin)
     instruments.record(names.METRIC_OA_RUNS, 1, instruments.labels(AGENT, attributes, ((names.OA_OUTCOME, operation.outcome),)), origin)
     instruments.record(names.METRIC_OA_AGENTS_ACTIVE, -1, agent, origin)
+
+
+MOMENT_NS = 10**9  # between the start of a count and its point: a store sees what grew if both lie in the time that it looks at
+
+
+class DiedRun(Protocol):
+    """What is known of a run whose process died: its attributes; the ids of its trace and span, if they are kept."""
+
+    @property
+    def attributes(self) -> Mapping[str, str]: ...
+    @property
+    def sampled(self) -> tuple[int, int] | None: ...
+
+
+def of_died(instruments: Instruments, runs: Iterable[DiedRun], found_at: int, temporality: int) -> Collected:
+    """Runs of a process that died, in the counter that it would have counted them in; found_at: nanoseconds since the epoch."""
+    counted: dict[frozenset[tuple[str, Any]], tuple[Labels, list[tuple[int, int] | None]]] = {}
+    for run in runs:
+        labels = instruments.labels(AGENT, run.attributes, ((names.OA_OUTCOME, "died"),))
+        counted.setdefault(frozenset(labels.items()), (labels, []))[1].append(run.sampled)
+    points = [
+        Point(labels, found_at - MOMENT_NS, found_at, {"value": len(ids), "exemplars": [Exemplar(1, found_at, *one) for one in ids[-1:] if one]})
+        for labels, ids in counted.values()
+    ]
+    row = TABLE[names.METRIC_OA_RUNS]
+    return Collected(names.METRIC_OA_RUNS, row.unit, row.description, "sum", temporality, True, points)
 
 
 def measure_start_of_run(instruments: Instruments, operation: Operation) -> None:

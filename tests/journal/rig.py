@@ -47,10 +47,11 @@ class Rig:
         self, folder: Path, url: str | None, *, destination: str = "d0", signals: tuple[str, ...] = ("traces", "logs", "metrics"), **given: Any
     ) -> None:
         sizes = {name: given.pop(name) for name in ("rotate_bytes", "cap_bytes", "max_age_s", "fsync") if name in given}
+        more = {name: given.pop(name) for name in ("count",) if name in given}
         self.dropped: Counter[tuple[str, str]] = Counter()
         self.lines = Lines(lambda text, name="": text)
         self.journal = Journal(folder, destination, dropped=self.count, **sizes)
-        self.shipper = Shipper(self.journal, {signal: endpoint(url, signal, **given) if url else None for signal in signals})
+        self.shipper = Shipper(self.journal, {signal: endpoint(url, signal, **given) if url else None for signal in signals}, **more)
 
     def count(self, signal: str, reason: str, items: int) -> None:
         self.dropped[signal, reason] += items
