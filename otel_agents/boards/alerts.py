@@ -14,6 +14,7 @@ from otel_agents.boards.promql import (
     CALL,
     CHUNK,
     COST,
+    DIED,
     FAILED,
     IN,
     LOOPS,
@@ -165,6 +166,14 @@ ALERTS = (
         "Open Agent: 'Calls a run', then Tools, 'Over 10 calls in a trace'. "
         "Stop the program if it spends; bound the number of steps in its loop, and say in the tool's answer why it failed.",
         "agent", 60,
+    ),
+    Alert(
+        "agent_died", "AgentDied", inc(RUNS.where(DIED), *WHOSE, over="15m"), "{value} > 0", "0m", TICKET,
+        f"{WHO} died in the middle of a run",
+        f"The processes of {COUNT} of its runs were found dead in the last 15 minutes; what those runs were to do is not done.",
+        "Open Fleet: 'Died' has the last step of each and leads to its trace. Out of memory? The system's log or the container's exit status 137 says so. "
+        "A deployment, or a job's time limit? Let runs end first: handle SIGTERM, give more time. Then start those runs again.",
+        "fleet",
     ),
     Alert(
         "agent_silent", "AgentSilent", RUNS_A_DAY, SILENT, "15m", TICKET,

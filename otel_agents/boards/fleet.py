@@ -4,7 +4,26 @@ from __future__ import annotations
 
 from otel_agents.boards import logql, variables
 from otel_agents.boards.panels import BARS, COUNT, LINES, LOG, RANKING, SPANS, STAT, TABLE, Board, Query, lines_of, panel, row, spans_of
-from otel_agents.boards.promql import AGENT, BAD, COST, ERROR, FAILED, LAST_STEP, LOST, RUN, RUNNING, RUNS, above_none, inc, most, or0, p95, per_hour, share
+from otel_agents.boards.promql import (
+    AGENT,
+    BAD,
+    COST,
+    DIED,
+    ERROR,
+    FAILED,
+    LAST_STEP,
+    LOST,
+    RUN,
+    RUNNING,
+    RUNS,
+    above_none,
+    inc,
+    most,
+    or0,
+    p95,
+    per_hour,
+    share,
+)
 
 LAST_WORDS = f"{{{{.{AGENT}}}}} died{{{{if .{LAST_STEP}}}}} after {{{{.{LAST_STEP}}}}}{{{{end}}}}"
 TOP = row(
@@ -15,7 +34,7 @@ TOP = row(
         "Failed",
         "percentunit",
         share(RUNS, of=FAILED),
-        "The part of runs that ended with an error. Interrupted and cancelled runs are not failures.",
+        "The part of runs that ended with an error, or with their process. Interrupted and cancelled runs are not failures.",
         alert="agent_runs_fail",
         empty="no runs",
     ),
@@ -61,10 +80,11 @@ AGENTS = row(
         (
             Query(inc(RUNS, AGENT), "Runs"),
             Query(share(RUNS, AGENT, of=FAILED), "Failed", "percentunit"),
+            Query(above_none(inc(RUNS.where(DIED), AGENT)), "Died"),
             Query(p95(RUN, AGENT), "p95", "s"),
             Query(inc(COST, AGENT), "Cost", "currencyUSD"),
         ),
-        "One line an agent; its name leads to its board. An empty cost is an unknown price, not 0.",
+        "One line an agent; its name leads to its board. Runs that died are among the failed. An empty cost is an unknown price, not 0.",
         alert="agent_runs_fail",
     ),
 )
@@ -75,7 +95,7 @@ WRONG = row(
         "Why runs fail",
         COUNT,
         most(inc(RUN.count.where(BAD), AGENT, ERROR)),
-        "The errors that ended runs, most often first.",
+        "The errors that ended runs, most often first. Runs whose process died have none: see Died.",
         empty="no run failed",
     ),
     panel(
@@ -91,7 +111,7 @@ WRONG = row(
         "Began and did not end",
         COUNT,
         lines_of(f"{logql.counted(logql.STARTED, 'trace_id', AGENT)} unless {logql.counted(logql.ENDED, 'trace_id', AGENT)}", "Runs"),
-        "Runs that are still going, or whose process died and nobody has told yet. The trace shows what they had done.",
+        "Runs that are still going, or whose process died and nobody has found yet. The trace shows what they had done.",
         empty="all ended",
     ),
 )

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from otel_agents.boards import alerts
+from otel_agents.boards import alerts, variables
 from otel_agents.boards.draw import DRAWN, Json, field
 from otel_agents.boards.links import between_boards
 from otel_agents.boards.panels import ANY, INSTANT, LOGS, METRICS, TABLE, TRACES, Board, Panel, Query, Row, Variable
-from otel_agents.boards.promql import INTERVAL, RANGE, placed
+from otel_agents.boards.promql import AGENT, DIED, INTERVAL, RANGE, RUNS, above_none, inc, placed
 
 COLUMNS, QUESTION_HEIGHT = 24, 2
 TAG = "otel-agents"
 SCHEMA = 39  # Grafana 10.4 and later
 STORES = {METRICS: "Metrics", LOGS: "Logs", TRACES: "Traces"}
 FIRING = 'count by (alertname, severity) (ALERTS{alertstate="firing"})'
+DEATHS = above_none(inc(RUNS.where(DIED), AGENT))
+STEP, TWO_STEPS = "60s", "2m"  # a point that counts from a second before it is seen by one step or two
 
 
 def dashboard(board: Board, thresholds: alerts.Thresholds) -> Json:
@@ -31,7 +33,7 @@ def dashboard(board: Board, thresholds: alerts.Thresholds) -> Json:
         "refresh": "1m",
         "time": {"from": "now-6h", "to": "now"},
         "links": [between_boards(TAG)],
-        "annotations": {"list": [firing()]},
+        "annotations": {"list": [firing(), deaths(board)]},
         "templating": {"list": [*map(choice, board.variables), *(store(one) for one in stores_of(board))]},
         "panels": arranged(board, thresholds),
     }
@@ -49,16 +51,26 @@ def source(kind: str) -> Json:
 
 def firing() -> Json:
     """Marks where an alert fired, on every panel over time."""
+    return marks("Alerts", FIRING, "red", "{{alertname}}", "{{severity}}")
+
+
+def deaths(board: Board) -> Json:
+    """Marks where runs were found whose process had died, of the services and agents that are chosen."""
+    scope = variables.OF_AGENT if variables.AGENTS in board.variables else variables.OF_SERVICE
+    return marks("Died", placed(DEATHS, scope, TWO_STEPS), "orange", f"{{{{{AGENT}}}}} died", "")
+
+
+def marks(name: str, query: str, colour: str, title: str, text: str) -> Json:
     return {
-        "name": "Alerts",
+        "name": name,
         "datasource": source(METRICS),
         "enable": True,
         "hide": False,
-        "iconColor": "red",
-        "expr": FIRING,
-        "titleFormat": "{{alertname}}",
-        "textFormat": "{{severity}}",
-        "step": "60s",
+        "iconColor": colour,
+        "expr": query,
+        "titleFormat": title,
+        "textFormat": text,
+        "step": STEP,
     }
 
 

@@ -76,7 +76,7 @@ UP = Metric("up", ('job=~"otelcol|prometheus|loki|tempo"',))
 QUEUE = "otelcol_exporter_queue_size / otelcol_exporter_queue_capacity"
 UNSENT = '{__name__=~"otelcol_exporter_(send|enqueue)_failed_.+"}'  # a scraped counter may lack `_total`, and its start
 
-FAILED, BAD, GOOD = f'{OUTCOME}=~"error|died"', f'{ERROR}!=""', f'{ERROR}=""'
+FAILED, DIED, BAD, GOOD = f'{OUTCOME}=~"error|died"', f'{OUTCOME}="died"', f'{ERROR}!=""', f'{ERROR}=""'
 OK, OTHER, HIT = f'{OUTCOME}="ok"', f'{AGENT}="_other"', f'{RESULT}="hit"'
 MEMORY = f'{OPERATION}!~"chat|text_completion|generate_content"'  # the name of before 2026-10 holds model calls, too
 

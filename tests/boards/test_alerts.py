@@ -26,6 +26,7 @@ def without_minimum(alert: Alert) -> str:
 
 WEAKENED = {  # what keeps an alert from firing at chance, taken out
     **{alert.key: without_minimum(alert) for alert in ALERTS if alert.events},
+    "agent_died": BY_KEY["agent_died"].expression({}).replace('{otel_agents_outcome="died"}', ""),
     "agent_silent": re.sub(r" >= 48\b", "", BY_KEY["agent_silent"].expression({})),
     "cost_spike": re.sub(r" and [^ ]+ > 1$", "", BY_KEY["cost_spike"].expression({})),
     "agent_loops": BY_KEY["agent_loops"].expression({}).replace("[5m])) > 0)", "[5m])))"),

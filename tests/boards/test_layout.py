@@ -19,7 +19,7 @@ from otel_agents.boards.sources import data_sources
 Json = dict[str, Any]
 UIDS = ["oa-fleet", "oa-agent", "oa-models", "oa-cost", "oa-tools", "oa-memory", "oa-conversations", "oa-pipeline"]
 PANELS = panels()
-OF_PROMETHEUS = tuple(f".annotations.list[0].{field}" for field in ("titleFormat", "textFormat", "step"))
+OF_PROMETHEUS = tuple(f".annotations.list[{number}].{field}" for number in range(2) for field in ("titleFormat", "textFormat", "step"))
 STORES = {"prometheus", "loki", "tempo"}
 named = pytest.mark.parametrize(("name", "panel"), PANELS, ids=[name for name, _ in PANELS])
 boards = pytest.mark.parametrize("board", list(dashboards()), ids=UIDS)
