@@ -230,10 +230,10 @@ class Pipeline:
 
     def _spans(self, provider: Any) -> Spans:
         tracer = provider.get_tracer(*self.scope)
-        return LeanSpans(provider, tracer, self.lines, self.append, engine.policy) if self._is_lean("traces", provider) else Spans(tracer)
+        return LeanSpans(provider, tracer, self.lines, self.append_own, engine.policy) if self._is_lean("traces", provider) else Spans(tracer)
 
     def _records(self, provider: Any) -> Records:
-        return LeanRecords(provider, self.scope, self.lines, self.append) if self._is_lean("logs", provider) else Records(provider, self.scope)
+        return LeanRecords(provider, self.scope, self.lines, self.append_own) if self._is_lean("logs", provider) else Records(provider, self.scope)
 
     def _is_lean(self, signal: str, provider: Any) -> bool:
         """Whether nobody but our journal stands behind a provider of ours."""
@@ -246,6 +246,11 @@ class Pipeline:
         """Write one line, to the journal that this signal's destination has."""
         self.keeper.ensure()
         (self._elsewhere(signal) or self.journal).append(signal, line)
+
+    def append_own(self, signal: str, line: bytes) -> None:
+        """Write one line of a provider of ours, which is never delivered by anybody else."""
+        self.keeper.ensure()
+        self.journal.append(signal, line)
 
     def _elsewhere(self, signal: str) -> Journal | None:
         """The local journal, where the program's own provider sends to the same place already: nothing is delivered twice."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import INVALID_SPAN_CONTEXT
 
+from otel_agents.journal.fragments import HAS_IS_REMOTE, IS_REMOTE, Fragments
 from otel_agents.journal.points import metrics_of, series_of
 from otel_agents.journal.sizes import TAIL_LIMIT, dumped
 from otel_agents.journal.values import Json, Redact, any_value, attributes, nanoseconds, words
@@ -39,8 +40,6 @@ INNER = {
 }
 HEAD = {signal: OUTER[signal] + INNER[signal] for signal in SIGNALS}
 TAIL_START = b'],"scope":{'  # outside of a string, where every quote is escaped, only the tail has it
-
-HAS_IS_REMOTE, IS_REMOTE = 0x100, 0x200
 
 
 def span(span: ReadableSpan, redact: Redact) -> bytes:
@@ -196,7 +195,7 @@ class Lines:
     MOST = 256  # programs that make a tracer for every span must not fill the memory with tails
 
     def __init__(self, redact: Redact) -> None:
-        self.redact = redact
+        self.redact, self.fragments = redact, Fragments(redact)
         self._tails: dict[tuple[str, int, Any], tuple[Resource, bytes]] = {}
 
     def span(self, ended: ReadableSpan) -> bytes:
@@ -225,3 +224,21 @@ class Lines:
                 self._tails.clear()
             found = self._tails[key] = (resource, tail(signal, resource, scope, self.redact) + b"\n")  # held, so that its id stays its own
         return found[1]
+
+
+class Tail:
+    """The tail of the lines of one scope, made anew when its provider has another resource."""
+
+    __slots__ = ("_lines", "_made", "_scope", "_signal")
+
+    def __init__(self, lines: Lines, signal: str, scope: InstrumentationScope) -> None:
+        self._lines, self._signal, self._scope = lines, signal, scope
+        self._made: tuple[Resource | None, bytes] = (None, b"")
+
+    def of(self, resource: Resource) -> bytes:
+        """The tail with its newline."""
+        made, end = self._made
+        if made is not resource:
+            end = self._lines.tail(self._signal, resource, self._scope)
+            self._made = (resource, end)
+        return end

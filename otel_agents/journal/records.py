@@ -10,17 +10,21 @@ from opentelemetry._logs import get_logger
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace.propagation import _SPAN_KEY as SPAN
 
-from otel_agents.journal import values
-from otel_agents.journal.encode import Lines, add_context, log_head
+from otel_agents.journal import encode, values
+from otel_agents.journal.encode import Lines, Tail, add_context, log_head
 from otel_agents.journal.sizes import dumped
-from otel_agents.journal.spans import MOST
+from otel_agents.journal.spans import MOST, LeanSpan
 
 if TYPE_CHECKING:
     from opentelemetry._logs import Logger, LoggerProvider, SeverityNumber
     from opentelemetry.context import Context
     from opentelemetry.sdk._logs import LoggerProvider as SdkLoggerProvider
+    from opentelemetry.trace import SpanContext
 
     from otel_agents.journal.processors import Append
+
+
+HEAD = encode.HEAD["logs"]
 
 
 class Records:
@@ -65,10 +69,11 @@ class LeanRecords(Records):
         self._sdk, self._lines, self._append = provider, lines, append
         self._composite = provider._multi_log_record_processor
         self._ours = self._composite._log_record_processors
-        self._scope = lru_cache(maxsize=1024)(self._scope_of)
+        self._fragments = lines.fragments
+        self._tail = lru_cache(maxsize=1024)(self._tail_of)
 
-    def _scope_of(self, name: str | None) -> InstrumentationScope:
-        return InstrumentationScope(*self._own) if name is None else InstrumentationScope(name, "")
+    def _tail_of(self, scope: str | None) -> Tail:
+        return Tail(self._lines, "logs", InstrumentationScope(*self._own) if scope is None else InstrumentationScope(scope, ""))
 
     def emit(
         self,
@@ -85,14 +90,28 @@ class LeanRecords(Records):
         """Write its line; where somebody else has a hand in it, leave that to the SDK."""
         if len(attributes) > MOST or self._composite._log_record_processors is not self._ours:
             return super().emit(scope, context, attributes, severity, severity_text, timestamp, observed_timestamp, body, event_name)
+        span: Any = context.get(SPAN)
+        ids = None if span is None else span._context if type(span) is LeanSpan else span.get_span_context()
+        item = self._fragments.log((timestamp, observed_timestamp), severity, severity_text, body, attributes, event_name, ids)
+        if item is None:
+            item = self._from_data(timestamp, observed_timestamp, severity, severity_text, body, attributes, event_name, ids)
+        self._append("logs", b"".join((HEAD, item, self._tail(scope).of(self._sdk._resource))))
+
+    def _from_data(
+        self,
+        timestamp: int,
+        observed_timestamp: int,
+        severity: SeverityNumber,
+        severity_text: str,
+        body: str | None,
+        attributes: Mapping[str, Any],
+        event_name: str | None,
+        ids: SpanContext | None,
+    ) -> bytes:
         redact = self._lines.redact
         line = log_head(timestamp, observed_timestamp, severity, severity_text, body, redact)
         if attributes:
             line["attributes"] = values.attributes(attributes, redact)
-        span: Any = context.get(SPAN)
-        if span is None:
-            add_context(line, event_name, None, None, None, redact)
-        else:
-            ids = span.get_span_context()
-            add_context(line, event_name, ids.trace_flags, ids.trace_id, ids.span_id, redact)
-        self._append("logs", self._lines.line("logs", dumped(line), self._sdk.resource, self._scope(scope)))
+        flags, trace_id, span_id = (ids.trace_flags, ids.trace_id, ids.span_id) if ids is not None else (None, None, None)
+        add_context(line, event_name, flags, trace_id, span_id, redact)
+        return dumped(line)

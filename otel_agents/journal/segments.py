@@ -113,21 +113,20 @@ class Journal:
         token = object()
         writing[token] = time.monotonic()
         try:
-            self._write(signal, line)
+            segment = self._current.get(signal)
+            if segment is None or self._condition(segment) != "good":
+                segment = self._renewed(signal)
+            if os.write(segment.fd, line) != len(line):
+                segment = self._after_torn(signal, segment)
+                self._write_whole(segment, line)
+            if self._fsync:
+                os.fsync(segment.fd)
         except Reentered:
             self._put_aside(signal, line)
         except OSError as error:
             self._lose(signal, error)
         finally:
             writing.pop(token, None)
-
-    def _write(self, signal: str, line: bytes) -> None:
-        segment = self._good(signal)
-        written = os.write(segment.fd, line)
-        if written != len(line):
-            self._write_whole(self._after_torn(signal, segment), line)
-        if self._fsync:
-            os.fsync(segment.fd)
 
     def _write_whole(self, segment: Segment, line: bytes) -> None:
         """The second try, in a new segment: on a full disk nothing comes of a third."""
@@ -136,12 +135,8 @@ class Journal:
             segment.torn = written > 0
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def _good(self, signal: str) -> Segment:
-        """The segment to write to: still ours, still in its folder, not full and without a fragment at its end."""
-        segment = self._current.get(signal)
-        return segment if segment is not None and self._condition(segment) == "good" else self._renewed(signal)
-
     def _condition(self, segment: Segment) -> str:
+        """Whether it may be written to: still ours, still in its folder, not full and without a fragment at its end."""
         try:
             status = os.fstat(segment.fd)
         except OSError:

@@ -17,8 +17,8 @@ from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags
 from opentelemetry.trace.propagation import _SPAN_KEY as SPAN
 
-from otel_agents.journal import values
-from otel_agents.journal.encode import Lines, span_head
+from otel_agents.journal import encode, values
+from otel_agents.journal.encode import Lines, Tail, span_head
 from otel_agents.journal.sizes import dumped
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from otel_agents.journal.processors import Append
 
+HEAD = encode.HEAD["traces"]
 SAMPLED = int(TraceFlags.SAMPLED)
 RANDOM = int(getattr(TraceFlags, "RANDOM_TRACE_ID", 0))
 FLAGS = tuple(TraceFlags(number) for number in range(4))
@@ -147,6 +148,7 @@ class LeanSpans(Spans):
         super().__init__(tracer)
         self._look = look
         self._sdk, self._lines, self._append = tracer, lines, append
+        self._fragments, self._tail = lines.fragments, Tail(lines, "traces", tracer._instrumentation_scope)
         self._composite = provider._active_span_processor
         self._ours = self._composite._span_processors
         self._ids, self._sampler = provider.id_generator, provider.sampler
@@ -189,11 +191,15 @@ class LeanSpans(Spans):
             self._append("traces", self._line(span, attributes if span._told is told else {**(span._told or {}), **attributes}, error))
 
     def _line(self, span: LeanSpan, attributes: Mapping[str, Any], error: str | None) -> bytes:
-        redact, sdk = self._lines.redact, self._sdk
+        item = self._fragments.span(span, attributes) if error is None else None
+        return b"".join((HEAD, item or self._from_data(span, attributes, error), self._tail.of(self._sdk.resource)))
+
+    def _from_data(self, span: LeanSpan, attributes: Mapping[str, Any], error: str | None) -> bytes:
+        redact = self._lines.redact
         record = span_head(span, redact)
         record["attributes"] = values.attributes(attributes, redact)
         record["status"] = {} if error is None else {**FAILED, "message": values.words(error, redact)} if error else FAILED
-        return self._lines.line("traces", dumped(record), sdk.resource, sdk._instrumentation_scope)
+        return dumped(record)
 
 
 def follows_parent(sampler: Any) -> bool:

@@ -11,7 +11,7 @@ from opentelemetry.trace import format_span_id
 
 from otel_agents import semconv as names
 from otel_agents.telemetry.context import NOTHING, engine
-from otel_agents.telemetry.guard import guard
+from otel_agents.telemetry.guard import Steps, guard
 from otel_agents.telemetry.outcomes import error_type
 
 if TYPE_CHECKING:
@@ -41,14 +41,20 @@ def _parent(operation: Operation) -> dict[str, str]:
     return {names.OA_PARENT_ID: format_span_id(above.span_id)} if above is not None and above.is_valid else {}
 
 
-def of_end(operation: Operation) -> None:
-    """What this kind of operation tells at its end, and the exception, where a client operation failed."""
-    with guard("event"):
-        if operation.kind.event:
-            emit(operation.kind.event, _details(operation), operation.context, operation.kind.severity)
-        if operation.error is not None and operation.kind.is_client:
-            told = {name: value for name, value in exception_attributes(operation.error).items() if value}
-            emit(names.EVENT_CLIENT_OPERATION_EXCEPTION, told, operation.context, SeverityNumber.WARN)
+def _of_end(operation: Operation) -> None:
+    """What this kind of operation tells at its end."""
+    if operation.kind.event:
+        emit(operation.kind.event, _details(operation), operation.context, operation.kind.severity)
+
+
+def _of_failure(operation: Operation) -> None:
+    """The exception, where a client operation failed."""
+    if operation.error is not None and operation.kind.is_client:
+        told = {name: value for name, value in exception_attributes(operation.error).items() if value}
+        emit(names.EVENT_CLIENT_OPERATION_EXCEPTION, told, operation.context, SeverityNumber.WARN)
+
+
+AT_END: Steps = (("event", _of_end), ("event", _of_failure))
 
 
 def _details(operation: Operation) -> Mapping[str, Any]:

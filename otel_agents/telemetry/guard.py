@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from types import TracebackType
+from typing import Any
 
 from otel_agents.telemetry.context import engine
 
+Steps = Iterable[tuple[str, Callable[[Any], None]]]
 logger = logging.getLogger("otel_agents")
 
 
 class Guard:
     """Swallows and counts any `Exception` of the block; `where` names the block in `doctor` and in the debug log.
 
-    The only place that catches `Exception`. The user's own call never stands inside one.
+    With `each`, the only place that catches `Exception`. The user's own call never stands inside one.
     """
 
     __slots__ = ("where",)
@@ -29,6 +32,16 @@ class Guard:
         if error is None or not isinstance(error, Exception):
             return False
         return swallow(self.where, error)
+
+
+def each(steps: Steps, given: Any) -> None:
+    """Take every step, each in a guard of its name: one that fails keeps none of the others from being taken."""
+    for where, step in steps:
+        try:
+            step(given)
+        except Exception as error:
+            if not swallow(where, error):
+                raise
 
 
 @lru_cache(maxsize=256)

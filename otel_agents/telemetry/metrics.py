@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from otel_agents.telemetry.operations import Operation
 
 OTHER = "_other"
+Part = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]  # the keys of the labels that stay, and further labels
 SETS = 4096  # sets of labels that are kept ready
 SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 RUN_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8, 409.6)
@@ -83,6 +84,15 @@ class Instruments:
         """Add or record one value; the origin gives the exemplar its trace."""
         (labels.series.get(name) or self._series(name, labels)).take(value, origin)
 
+    def record_part(self, name: str, value: float, whole: Labels, part: Part, origin: Origin | None = None) -> None:
+        """The same with a part of these labels and further ones."""
+        (whole.series.get((name, part)) or self._series_of_part(name, whole, part)).take(value, origin)
+
+    def _series_of_part(self, name: str, whole: Labels, part: Part) -> Series:
+        keys, also = part
+        found = whole.series[name, part] = self._series(name, self.labels(keys, whole, also))
+        return found
+
     def _series(self, name: str, labels: Labels) -> Series:
         found = labels.series[name] = self.backend.series(name, TABLE[name], labels)
         return found
@@ -94,7 +104,7 @@ class Instruments:
     def bounded(self, key: str, value: Any) -> Any:
         """The value, or `_other` once this label has as many values as it may have."""
         seen = self.seen.setdefault(key, set())
-        if value in seen:
+        if value in seen or value == OTHER:
             return value
         if len(seen) >= self.most:
             return OTHER
@@ -123,11 +133,21 @@ AGENT = (names.AGENT_NAME,)
 CLIENT_ENDED = (*CLIENT, names.ERROR_TYPE)
 INFERENCE = (*CLIENT, *AGENT)
 INFERENCE_ENDED = (*INFERENCE, names.ERROR_TYPE)
+OF_CLIENT: Part = (CLIENT, ())
+OF_INFERENCE: Part = (INFERENCE, ())
+OF_AGENT: Part = (AGENT, ())
 MODALITIES = ("text", "image", "audio")
 
 
-def _split(template: str) -> tuple[tuple[str, str], ...]:
-    return tuple((modality, template.format(modality)) for modality in MODALITIES)
+def _modality(modality: str) -> Part:
+    return INFERENCE, ((names.TOKEN_MODALITY, modality),)
+
+
+def _split(template: str) -> tuple[tuple[Part, str], ...]:
+    return tuple((_modality(modality), template.format(modality)) for modality in MODALITIES)
+
+
+UNKNOWN = _modality("unknown")
 
 
 USAGE_COUNTERS = (
@@ -146,44 +166,45 @@ CALL_SIZES = (
 def measure_inference(instruments: Instruments, operation: Operation, seconds: float) -> None:
     """Duration, time to first and per further chunk, tokens by kind and modality, cost."""
     attributes, origin = operation.labelled(), Origin(operation.context)
-    instruments.record(names.METRIC_CLIENT_INFERENCE_DURATION, seconds, instruments.labels(INFERENCE_ENDED, attributes), origin)
+    ended = instruments.labels(INFERENCE_ENDED, attributes)
+    instruments.record(names.METRIC_CLIENT_INFERENCE_DURATION, seconds, ended, origin)
     if chunks := operation.chunk_seconds():
-        _measure_chunks(instruments, chunks, instruments.labels(CLIENT, attributes), origin)
-    _measure_tokens(instruments, attributes, origin)
+        _measure_chunks(instruments, chunks, ended, origin)
+    _measure_tokens(instruments, attributes, ended, origin)
     if names.OA_COST in attributes:
-        instruments.record(names.METRIC_OA_COST, attributes[names.OA_COST], instruments.labels(INFERENCE, attributes), origin)
+        instruments.record_part(names.METRIC_OA_COST, attributes[names.OA_COST], ended, OF_INFERENCE, origin)
     if instruments.old_names:
-        _measure_in_old_names(instruments, attributes, seconds, origin)
+        _measure_in_old_names(instruments, attributes, seconds, ended, origin)
 
 
-def _measure_chunks(instruments: Instruments, chunks: list[float], labels: Labels, origin: Origin) -> None:
-    instruments.record(names.METRIC_CLIENT_INFERENCE_TIME_TO_FIRST_CHUNK, chunks[0], labels, origin)
+def _measure_chunks(instruments: Instruments, chunks: list[float], ended: Labels, origin: Origin) -> None:
+    instruments.record_part(names.METRIC_CLIENT_INFERENCE_TIME_TO_FIRST_CHUNK, chunks[0], ended, OF_CLIENT, origin)
     for gap in chunks[1:]:
-        instruments.record(names.METRIC_CLIENT_INFERENCE_TIME_PER_OUTPUT_CHUNK, gap, labels, origin)
+        instruments.record_part(names.METRIC_CLIENT_INFERENCE_TIME_PER_OUTPUT_CHUNK, gap, ended, OF_CLIENT, origin)
 
 
-def _measure_tokens(instruments: Instruments, attributes: Mapping[str, Any], origin: Origin) -> None:
+def _measure_tokens(instruments: Instruments, attributes: Mapping[str, Any], ended: Labels, origin: Origin) -> None:
     for metric, total, parts in USAGE_COUNTERS:
         if total in attributes:
-            for modality, tokens in _by_modality(attributes, attributes[total], parts):
-                instruments.record(metric, tokens, instruments.labels(INFERENCE, attributes, ((names.TOKEN_MODALITY, modality),)), origin)
+            for part, tokens in _by_modality(attributes, attributes[total], parts):
+                instruments.record_part(metric, tokens, ended, part, origin)
     for metric, total in CALL_SIZES:
         if total in attributes:
-            instruments.record(metric, attributes[total], instruments.labels(CLIENT, attributes), origin)
+            instruments.record_part(metric, attributes[total], ended, OF_CLIENT, origin)
 
 
-def _by_modality(attributes: Mapping[str, Any], total: int, parts: tuple[tuple[str, str], ...]) -> list[tuple[str, int]]:
+def _by_modality(attributes: Mapping[str, Any], total: int, parts: tuple[tuple[Part, str], ...]) -> list[tuple[Part, int]]:
     """The total split as far as the provider split it; what is left has an unknown modality."""
-    known = [(modality, attributes[name]) for modality, name in parts if name in attributes]
-    rest = total - sum(tokens for _, tokens in known)
-    return [(modality, tokens) for modality, tokens in (*known, ("unknown", rest)) if tokens > 0]
+    told = [(part, attributes[name]) for part, name in parts if name in attributes]
+    told.append((UNKNOWN, total - sum([tokens for _, tokens in told])))
+    return [(part, tokens) for part, tokens in told if tokens > 0]
 
 
-def _measure_in_old_names(instruments: Instruments, attributes: Mapping[str, Any], seconds: float, origin: Origin) -> None:
-    instruments.record(names.METRIC_CLIENT_OPERATION_DURATION, seconds, instruments.labels(CLIENT_ENDED, attributes), origin)
+def _measure_in_old_names(instruments: Instruments, attributes: Mapping[str, Any], seconds: float, ended: Labels, origin: Origin) -> None:
+    instruments.record_part(names.METRIC_CLIENT_OPERATION_DURATION, seconds, ended, (CLIENT_ENDED, ()), origin)
     for kind, total in (("input", names.USAGE_INPUT_TOKENS), ("output", names.USAGE_OUTPUT_TOKENS)):
         if total in attributes:
-            instruments.record(names.METRIC_CLIENT_TOKEN_USAGE, attributes[total], instruments.labels(CLIENT, attributes, ((names.TOKEN_TYPE, kind),)), origin)
+            instruments.record_part(names.METRIC_CLIENT_TOKEN_USAGE, attributes[total], ended, (CLIENT, ((names.TOKEN_TYPE, kind),)), origin)
 
 
 def measure_client(instruments: Instruments, operation: Operation, seconds: float) -> None:
@@ -199,13 +220,12 @@ def measure_client(instruments: Instruments, operation: Operation, seconds: floa
 
 def measure_run(instruments: Instruments, operation: Operation, seconds: float) -> None:
     """An agent's run: duration, its own model and tool calls, its outcome."""
-    attributes, origin = operation.fields, Origin(operation.context)
-    agent = instruments.labels(AGENT, attributes)
-    instruments.record(names.METRIC_INVOKE_AGENT_DURATION, seconds, instruments.labels(RUN, attributes), origin)
-    instruments.record(names.METRIC_INVOKE_AGENT_INFERENCE_CALLS, len(operation.inferences), agent, origin)
-    instruments.record(names.METRIC_INVOKE_AGENT_TOOL_CALLS, len(operation.tools), agent, origin)
-    instruments.record(names.METRIC_OA_RUNS, 1, instruments.labels(AGENT, attributes, ((names.OA_OUTCOME, operation.outcome),)), origin)
-    instruments.record(names.METRIC_OA_AGENTS_ACTIVE, -1, agent, origin)
+    run, origin = instruments.labels(RUN, operation.fields), Origin(operation.context)
+    instruments.record(names.METRIC_INVOKE_AGENT_DURATION, seconds, run, origin)
+    instruments.record_part(names.METRIC_INVOKE_AGENT_INFERENCE_CALLS, len(operation.inferences), run, OF_AGENT, origin)
+    instruments.record_part(names.METRIC_INVOKE_AGENT_TOOL_CALLS, len(operation.tools), run, OF_AGENT, origin)
+    instruments.record_part(names.METRIC_OA_RUNS, 1, run, (AGENT, ((names.OA_OUTCOME, operation.outcome),)), origin)
+    instruments.record_part(names.METRIC_OA_AGENTS_ACTIVE, -1, run, OF_AGENT, origin)
 
 
 MOMENT_NS = 10**9  # between the start of a count and its point: a store sees what grew if both lie in the time that it looks at

@@ -17,7 +17,7 @@ from otel_agents import semconv as names
 from otel_agents.telemetry import events, metrics
 from otel_agents.telemetry.content import for_span
 from otel_agents.telemetry.context import NOTHING, OPERATION, SPAN, SUPPRESSED, Context, engine, get_current, session_of
-from otel_agents.telemetry.guard import guard
+from otel_agents.telemetry.guard import Steps, each, guard
 from otel_agents.telemetry.kinds import KINDS, Kind
 from otel_agents.telemetry.outcomes import error_type, outcome_of
 from otel_agents.telemetry.seams import Spans
@@ -28,8 +28,8 @@ class Operation(Setters):
     """One running operation; `oa.current()` gives it to the program (its typed setters: setters.py)."""
 
     __slots__ = (
-        "_chunks", "_once", "_started", "_told", "agent", "captured", "context", "error", "fields", "inferences", "kind", "loops", "outcome", "parent",
-        "session", "signature", "span", "started", "tools", "transparent",
+        "_chunks", "_once", "_started", "_told", "agent", "captured", "context", "error", "fields", "inferences", "kind", "loops", "nanoseconds", "outcome",
+        "parent", "session", "signature", "span", "started", "tools", "transparent",
     )  # fmt: skip
 
     span: Span
@@ -113,16 +113,11 @@ class Operation(Setters):
     def _finish(self) -> None:
         if self._started < engine.born:  # a fork inherited it: the parent ends it, once
             return
-        nanoseconds, recording = perf_counter_ns() - self._started, self.span.is_recording()
-        if recording or engine.instruments is not None:
-            with guard("finish"):
-                self.kind.finish(self)
-        if engine.instruments is not None and self.kind.measure is not None:
-            with guard("measure"):
-                self.kind.measure(engine.instruments, self, nanoseconds / 1e9)
-        if recording:
-            events.of_end(self)
-            self._end_span(nanoseconds)
+        self.nanoseconds = perf_counter_ns() - self._started
+        if self.span.is_recording():
+            each(RECORDED, self)
+        elif engine.instruments is not None:
+            each(MEASURED, self)
         if engine.over is not None and (self.parent is None or self.parent._started < engine.born):
             engine.over()
         self.error = None  # its traceback holds the frame that holds us: a circle
@@ -134,14 +129,22 @@ class Operation(Setters):
         self._told = self.fields.copy()
         self.span = _spans().start(self.kind.span_name(self._told), context, self.kind.span, self._told, self.started)
 
-    def _end_span(self, nanoseconds: int) -> None:
+    def _measure(self) -> None:
+        if engine.instruments is not None and self.kind.measure is not None:
+            self.kind.measure(engine.instruments, self, self.nanoseconds / 1e9)
+
+    def _end_span(self) -> None:
         policy, told, about = engine.policy, self._told, self.kind.named_by
         if self.outcome != "ok":
             self.fields[names.OA_OUTCOME] = self.outcome
         content = for_span(self.captured) if self.captured and policy is not None and policy.spans else NOTHING
         name = self.kind.span_name(self.fields) if self.fields.get(about) is not told.get(about) else None
         error = policy.message(self.error) if self.error is not None and policy is not None else None
-        _spans().end(self.span, told, {**self.fields, **content} if content else self.fields, name, error, self.started + nanoseconds)
+        _spans().end(self.span, told, {**self.fields, **content} if content else self.fields, name, error, self.started + self.nanoseconds)
+
+
+MEASURED: Steps = (("finish", lambda operation: operation.kind.finish(operation)), ("measure", Operation._measure))
+RECORDED: Steps = (*MEASURED, *events.AT_END, ("end an operation", Operation._end_span))
 
 
 class Absorbed(Operation):

@@ -29,13 +29,14 @@ KINDS = {"create_histogram": "histogram", "create_counter": "sum", "create_up_do
 
 
 class Labels(dict[str, Any]):
-    """Labels that were made once for all values that carry them, and are never changed; `series` has where those values go, by metric."""
+    """Labels that were made once for all values that carry them, and are never changed; `series` has where those values go, by metric
+    and, where it takes them with a part of these labels, that part."""
 
     __slots__ = ("series",)
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         super().__init__(given)
-        self.series: dict[str, Series] = {}
+        self.series: dict[Any, Series] = {}
 
 
 class Series(Protocol):
