@@ -15,8 +15,8 @@ from otel_agents.boards.alerts import Thresholds
 from otel_agents.boards.conversations import CONVERSATIONS
 from otel_agents.boards.cost import COSTS
 from otel_agents.boards.fleet import FLEET
+from otel_agents.boards.inference import MODELS
 from otel_agents.boards.memory import MEMORIES
-from otel_agents.boards.models import MODELS
 from otel_agents.boards.pipeline import PIPELINE
 from otel_agents.boards.tools import TOOLS
 
