@@ -216,7 +216,7 @@ COLUMNS = ("SERVER", "UP", "VERSION", "URL", "LAST MINUTE", "WAITING")
 
 def cells(one: Standing) -> tuple[str, ...]:
     is_up = "yes" if one.is_up else ": ".join(filter(None, ("no", one.problem)))
-    received = "" if one.received is None else f"{one.received:,.0f} {one.counted}"
+    received = "" if one.received is None else screen.plural(round(one.received), one.counted)
     queue = "" if one.queue is None else screen.size(int(one.queue))
     return one.name, is_up, one.version, one.url, received, queue
 

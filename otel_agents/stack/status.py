@@ -14,12 +14,12 @@ from otel_agents.stack.servers import SERVERS, Server
 from otel_agents.stack.stores import Refused, Stores, ask
 
 BEFORE = 'sum({{__name__=~"{names}"}} offset 1m)'
-RECEIVED: Mapping[str, tuple[str, str]] = {  # the counters, and what they count
-    "otelcol": ("otelcol_receiver_accepted_(spans|metric_points|log_records)(_total)?", "items"),
-    "prometheus": ("prometheus_tsdb_head_samples_appended_total", "samples"),
-    "loki": ("loki_distributor_lines_received_total", "lines"),
-    "tempo": ("tempo_distributor_spans_received_total", "spans"),
-    "alertmanager": ("alertmanager_alerts_received_total", "alerts"),
+RECEIVED: Mapping[str, tuple[str, str]] = {  # the counters, and one of what they count
+    "otelcol": ("otelcol_receiver_accepted_(spans|metric_points|log_records)(_total)?", "item"),
+    "prometheus": ("prometheus_tsdb_head_samples_appended_total", "sample"),
+    "loki": ("loki_distributor_lines_received_total", "line"),
+    "tempo": ("tempo_distributor_spans_received_total", "span"),
+    "alertmanager": ("alertmanager_alerts_received_total", "alert"),
 }
 VERSION = re.compile(r'"version":\s*"([^"]+)"')
 
@@ -91,7 +91,7 @@ def as_json(one: Standing) -> dict[str, Any]:
         "version": one.version or None,
         "url": one.url,
         "received_last_minute": one.received,
-        "received_unit": one.counted,
+        "received_unit": f"{one.counted}s",
         "queue_bytes": one.queue,
         "problem": one.problem or None,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -179,6 +180,7 @@ def test_status_shows_every_server_what_came_and_what_waits(user: User) -> None:
         assert {name: rows[name]["queue_bytes"] for name in ("otelcol", "prometheus", "loki", "tempo")} == dict.fromkeys(
             ("otelcol", "prometheus", "loki", "tempo"), 0
         )
+        assert re.findall(r"\d+ (?:item|line|span)s?\b", user.command("status").stdout) == ["3 items", "1 line", "1 span"]
 
     until_it_holds(counted, seconds=50, every=2)
     table = user.command("status").stdout
