@@ -13,10 +13,15 @@ OURS = {"app.kubernetes.io/name": "otel-agents", "app.kubernetes.io/part-of": "o
 SIDECAR = {"grafana_dashboard": "1"}  # the Grafana chart's default; its folder is an annotation
 
 
-def dashboards(name: str, rendered: str) -> Json:
+def dashboard(name: str, rendered: str) -> Json:
     """One board: a ConfigMap may have 1 MiB."""
     about = {"name": f"otel-agents-{name}", "namespace": NAMESPACE, "labels": OURS | SIDECAR, "annotations": {"grafana_folder": "Agents"}}
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": about, "data": {f"{name}.json": rendered}}
+
+
+def kustomization(names: list[str]) -> Json:
+    """What `kubectl apply -k` reads in a folder with these objects."""
+    return {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "resources": [f"{name}.yaml" for name in names]}
 
 
 def prometheus_rule(thresholds: Thresholds) -> Json:

@@ -59,9 +59,13 @@ def rendered(thresholds: Thresholds) -> dict[str, str]:
 
 
 def rendered_for_kubernetes(thresholds: Thresholds) -> dict[str, str]:
-    """The same boards and rules as objects of a cluster."""
-    boards = {f"dashboards-{board.key}.yaml": as_yaml(kubernetes.dashboards(board.key, in_one_line(grafana.dashboard(board, thresholds)))) for board in BOARDS}
-    return boards | {"prometheusrule.yaml": as_yaml(kubernetes.prometheus_rule(thresholds))}
+    """The same boards and rules as objects of a cluster: two folders for Kustomize, because who has a Grafana may have no Prometheus Operator."""
+    folders = {
+        "dashboards": {board.key: kubernetes.dashboard(board.key, in_one_line(grafana.dashboard(board, thresholds))) for board in BOARDS},
+        "rules": {"prometheusrule": kubernetes.prometheus_rule(thresholds)},
+    }
+    complete = {folder: {**found, "kustomization": kubernetes.kustomization(sorted(found))} for folder, found in folders.items()}
+    return {f"{folder}/{name}.yaml": as_yaml(content) for folder, found in complete.items() for name, content in found.items()}
 
 
 def render(folder: Path, thresholds: Thresholds, *, kubernetes: bool = False) -> list[Path]:

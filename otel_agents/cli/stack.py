@@ -67,7 +67,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "check": {"--seconds": {"type": float, "default": 30.0, "metavar": "N", "help": "how long to look for each (default: 30)"}},
     "render": {
         "--to": {"type": Path, "metavar": "DIR", "help": "where to (default: the folder that the stack reads)"},
-        "--kubernetes": {"action": "store_true", "help": "as objects of a cluster: ConfigMaps, PrometheusRule"},
+        "--kubernetes": {"action": "store_true", "help": "for a cluster: a folder of ConfigMaps, one with a PrometheusRule, each for kubectl apply -k"},
     },
     "down": {"--delete-data": {"action": "store_true", "help": "delete what the servers stored, too"}},
 }
@@ -142,7 +142,7 @@ def render_files(options: argparse.Namespace) -> int:
     from otel_agents.boards.render import render
     from otel_agents.settings import load
 
-    usual = home.collector() / "kubernetes" if options.kubernetes else home.grafana()
+    usual = home.collector() / "kubernetes" / "overlays" if options.kubernetes else home.grafana()
     paths = render(options.to or usual, load().alerts, kubernetes=options.kubernetes)
     if options.json:
         screen.print_json([str(path) for path in paths])

@@ -15,9 +15,9 @@ from otel_agents.boards.alerts import ALERTS
 from otel_agents.boards.render import render, rendered, rendered_for_kubernetes
 from otel_agents.sections import ALERTS as CONFIGURABLE
 
-FOLDERS = {"grafana": rendered, "collector/kubernetes": rendered_for_kubernetes}
+FOLDERS = {"grafana": rendered, "collector/kubernetes/overlays": rendered_for_kubernetes}
 OF_FEATURES_TO_COME = {"evaluations_drop", "cache_hits_drop"}
-RENDERED = ("dashboards/*", "rules/*", "provisioning/*/*", "dashboards-*.yaml", "prometheusrule.yaml")
+RENDERED = ("dashboards/*", "rules/*", "provisioning/*/*")
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -69,10 +69,10 @@ def test_every_threshold_of_the_configuration_file_is_used() -> None:
 def test_objects_of_a_cluster_fit_into_it() -> None:
     for name, text in rendered_for_kubernetes({}).items():
         found = yaml.safe_load(text)
-        if name.startswith("dashboards-"):
+        if found["kind"] == "ConfigMap":
             (file, board), *more = found["data"].items()
-            assert (found["kind"], found["metadata"]["labels"]["grafana_dashboard"], more) == ("ConfigMap", "1", [])
+            assert (name, found["metadata"]["labels"]["grafana_dashboard"], more) == (f"dashboards/{Path(file).stem}.yaml", "1", [])
             assert json.loads(board) == json.loads((ROOT / "grafana" / "dashboards" / file).read_text())
             assert len(text) < 2**20
-    groups = yaml.safe_load(rendered_for_kubernetes({})["prometheusrule.yaml"])["spec"]["groups"]
+    groups = yaml.safe_load(rendered_for_kubernetes({})["rules/prometheusrule.yaml"])["spec"]["groups"]
     assert groups == [group for file in sorted((ROOT / "grafana" / "rules").glob("*"), reverse=True) for group in yaml.safe_load(file.read_text())["groups"]]

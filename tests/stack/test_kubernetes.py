@@ -26,6 +26,7 @@ from patience import until_it_holds
 from processes import run, written
 from promql_parser import parse
 
+from otel_agents.boards.render import render
 from otel_agents.stack import build, cluster, home, ports, processes
 from otel_agents.stack.servers import OTELCOL
 from otel_agents.stack.stores import ask
@@ -136,6 +137,31 @@ def test_the_users_own_kustomization_is_valid_too(users: list[Json]) -> None:
     assert seen["otelcol-gateway"]["STACK_LOKI"] == "https://logs.internal"
     assert seen["otelcol-gateway"]["STACK_TEMPO_OTLP"] == "tempo:4317"
     assert seen["otelcol-sampler"]["STACK_SAMPLE_PERCENT"] == "25"
+
+
+@pytest.mark.parametrize(("name", "kind"), [("dashboards", "ConfigMap"), ("rules", "PrometheusRule")])
+def test_dashboards_and_rules_stand_alone(tmp_path: Path, name: str, kind: str) -> None:
+    """Each by itself is what the whole has of its kind, also as somebody renders it with thresholds of their own."""
+    assert {each["kind"] for each in built(f"overlays/{name}")} == {kind}
+    assert of(built(f"overlays/{name}"), kind) == of(built("."), kind)
+    render(tmp_path, {"agent_slow": {"threshold": 7.5}}, kubernetes=True)
+    own = objects(tmp_path / name)
+    assert [mistake for each in own for mistake in mistakes(each)] == []
+    assert of(own, kind).keys() == of(built("."), kind).keys()
+    assert any("7.5" in str(each) for each in own)
+
+
+def test_dashboards_and_rules_go_where_somebody_elses_grafana_and_prometheus_look(tmp_path: Path) -> None:
+    """As README.md says."""
+    (shown,) = (block for block in re.findall(r"```yaml\n(.*?)```", (KUBERNETES / "README.md").read_text(), re.S) if "namespace: monitoring\n" in block)
+    folder = tmp_path.resolve()
+    (folder / "kustomization.yaml").write_text(shown.replace("otel-agents/collector/kubernetes", os.path.relpath(KUBERNETES.resolve(), folder)))
+    found = objects(folder)
+    assert [mistake for each in found for mistake in mistakes(each)] == []
+    assert {each["kind"] for each in found} == {"ConfigMap", "PrometheusRule"}
+    assert {each["metadata"]["namespace"] for each in found} == {"monitoring"}
+    assert all(each["metadata"]["labels"]["release"] == "prometheus" for each in found)
+    assert all(each["metadata"]["labels"]["grafana_dashboard"] == "1" for each in of(found, "ConfigMap").values())
 
 
 def test_the_schemas_are_strict() -> None:
