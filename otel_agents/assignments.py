@@ -43,6 +43,26 @@ def kind_of(name: str, value: str) -> str:
     return claim.kind if claim and claim.quoted(value) else ""
 
 
+def name_beside(previous: object, value: object) -> str:
+    """The word before a value in a list, where it names a credential and the value is one: a flag, a header's name, any name before a random text."""
+    name = as_text(previous, LONGEST_NAME)
+    claim = claim_of(name) if name else None
+    said = as_text(value, LONGEST) if claim else ""
+    return name if claim and len(said) >= SHORTEST and claim.quoted(said) and gives_away(name, said) else ""
+
+
+def as_text(value: object, longest: int) -> str:
+    """A text or bytes; nothing of what is longer or anything else."""
+    if type(value) is bytes and len(value) <= longest:
+        return value.decode("latin-1")
+    return value if type(value) is str and len(value) <= longest else ""
+
+
+def gives_away(name: str, value: str) -> bool:
+    """Whether a name that only stands before a value is its own: in a list of words, `password` stands before any."""
+    return name.startswith("-") or bool(compiled(HEADER_NAME).fullmatch(name.lower()) or compiled(ENTROPIC).fullmatch(value))
+
+
 @lru_cache(maxsize=8192)
 def claim_of(name: str) -> Claim | None:
     lowered = name.lower()
@@ -73,7 +93,7 @@ def judged(text: str, found: re.Match[str]) -> Span | None:
     start, end = found.span(found.lastgroup or 0)
     name = before(text, found.start()) + text[found.start() : found.end("name")]
     claim = claim_of(name) if end - start >= SHORTEST else None
-    if claim is None or not is_believed_so(found, name):
+    if claim is None or not is_believed_so(found, name, text[start:end]):
         return None
     if found.lastgroup != "bare":
         return Span(start, end, claim.kind) if claim.quoted(text[start:end]) else None
@@ -90,13 +110,13 @@ def before(text: str, end: int) -> str:
     return compiled(REVERSED_NAME).match(text[max(0, end - LONGEST_NAME) : end][::-1])[0][::-1]  # type: ignore[index]  # matches always, if only nothing
 
 
-def is_believed_so(found: re.Match[str], name: str) -> bool:
+def is_believed_so(found: re.Match[str], name: str, value: str) -> bool:
     """Some ways to put a value after its name are believed of some names only."""
     way = found["way"]
     if way == ">":
         return found.lastgroup == "bare" and found.string[: found.start()].endswith("<" + name[: found.start() - found.end("name")].lower())
     if "," in way:
-        return "value" in way or bool(compiled(HEADER_NAME).fullmatch(name.lower()))
+        return "value" in way or gives_away(name, value)
     return not way.isspace() or "\n" in way or name.startswith("--")
 
 
@@ -160,7 +180,7 @@ def is_random(value: str) -> bool:
 
 ANCHORS = ("key", "token", "secret", "pass", "pwd", "auth", "cookie", "credential", "bearer", "jwt")
 LONGEST_NAME = 48
-SHORTEST = 3
+SHORTEST, LONGEST = 3, 4096
 WHOLE_LINE = frozenset({"authorization", "cookie"})
 LINE = r"[^\r\n\"'\\]{1,4096}"
 LINE_END = r"\s*(?:[\r\n]|\Z)"
@@ -198,6 +218,7 @@ HEADER_NAME = r"(?:proxy-)?authorization|(?:set-)?cookie|(?:[a-z]+-)*(?:api-?key
 WORDS = frozenset({"password", "passwd", "passphrase", "secret", "secrets", "token", "value", "input", "user", "username", "credentials", "prompt"})
 SCHEMES = frozenset({"bearer", "basic", "token", "digest", "apikey", "api-key", "key", "negotiate", "ntlm", "aws4-hmac-sha256", "hmac", "oauth", "jwt", "bot"})
 RANDOM = r"(?=[^A-Z]*+[A-Z])(?=[^a-z]*+[a-z])(?=[^0-9]*+[0-9])[A-Za-z0-9+/_=-]{20,4096}"
+ENTROPIC = rf"{RANDOM}|[0-9a-f]{{32,4096}}"
 DIGIT = r"[0-9]"
 SYMBOL = r"[!@#$%^&*+=~]"
 

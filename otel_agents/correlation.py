@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -19,12 +20,14 @@ class session:  # read as a word where it stands: `with oa.session("order-17", u
     """Everything inside belongs to this conversation: `with oa.session(conversation, user=…, tenant=…)`, `async with` and `@oa.session(…)` too.
 
     conversation: the id that the application has for it (`gen_ai.conversation.id`; never made up here). user: `user.id`. attributes: short texts,
-    under the names given. They reach threads, executors and processes, and, as W3C baggage, other services: nothing secret belongs here.
+    under the names given. They reach threads, executors and processes, and, as W3C baggage, other services: nothing secret belongs here; credentials are
+    redacted.
     """
 
     def __init__(self, conversation: str | None = None, /, *, user: str | None = None, **attributes: Any) -> None:
         given = {names.CONVERSATION_ID: conversation, names.USER_ID: user, **attributes}
-        self._attributes = {name: value if type(value) is str else str(plain(value)) for name, value in given.items() if value is not None}
+        texts = {name: value if type(value) is str else str(plain(value)) for name, value in given.items() if value is not None}
+        self._attributes = {fit_to_send(name): fit_to_send(value) for name, value in texts.items()}
         self._entered: list[tuple[Context, Context]] = []
 
     def __call__(self, function: F) -> F:
@@ -52,6 +55,14 @@ class session:  # read as a word where it stands: `with oa.session("order-17", u
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.__exit__(kind, error, trace)
+
+
+@lru_cache(maxsize=1024)
+def fit_to_send(text: str) -> str:
+    """The text without a credential: every service that the program calls may get it."""
+    from otel_agents.credentials import credential_free  # its tables are needed with the first session, not with the first look at us
+
+    return credential_free(text)
 
 
 class Within:

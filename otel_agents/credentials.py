@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from string import ascii_letters, digits
 from typing import NamedTuple
 
@@ -30,7 +31,7 @@ B64 = "[A-Za-z0-9+/]"
 URL64 = "[A-Za-z0-9_-]"
 PEM = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----"
 
-# Those whose tail may be broken by dashes, or that have no separator before it. All texts are searched for their gates, 0.5 µs a gate and kB: few, therefore.
+# Those whose tail may be broken by dashes or signs, or has no separator before it. Texts are searched for their gates, 0.5 µs a gate and kB: few, therefore.
 FAMILIAR = (
     shape(
         "private-key",
@@ -49,6 +50,9 @@ FAMILIAR = (
     shape("google-token", "ya29. GOCSPX-", rf"(?:ya29\.|GOCSPX-){URL64}{{16,1000}}"),
     shape("aws-key", "AKIA ASIA", r"(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
     shape("bedrock-key", "ABSK", rf"ABSK{B64}{{60,400}}={{0,2}}"),
+    shape("webhook-secret", "whsec_", rf"whsec_{B64}{{20,100}}={{0,2}}"),
+    shape("bedrock-key", "bedrock-api-key-", rf"bedrock-api-key-{B64}{{40,4000}}={{0,2}}"),
+    shape("sentry-token", "sntry", r"sntry[su]_[A-Za-z0-9+/=_]{30,500}"),
     shape("slack-token", "xox", r"xox[abceoprs]-[A-Za-z0-9-]{10,400}"),
     shape("slack-webhook", "hooks", r"(?P<head>hooks\.slack\.com/)(?:services|workflows|triggers)/[A-Za-z0-9/_-]{16,200}"),
     shape("discord-webhook", "hooks", rf"(?P<head>/api/webhooks/)\d{{10,30}}/{URL64}{{20,200}}"),
@@ -67,7 +71,6 @@ TAILED = (
     shape("github-token", "ghp_ gho_ ghu_ ghs_ ghr_", r"gh[pousr]_[A-Za-z0-9]{20,255}"),
     shape("github-token", "github_pat_", r"github_pat_[A-Za-z0-9_]{20,255}"),
     shape("stripe-key", "k_live_ k_test_", r"[rsp]k_(?:live|test)_[A-Za-z0-9]{10,250}"),
-    shape("webhook-secret", "whsec_", rf"whsec_{B64}{{20,100}}={{0,2}}"),
     shape("elevenlabs-key", "sk_", r"sk_[a-f0-9]{40,64}(?![A-Za-z0-9])"),
     shape("huggingface-token", "hf_ api_org_", r"(?:hf|api_org)_[A-Za-z0-9]{16,100}"),
     shape("groq-key", "gsk_", r"gsk_[A-Za-z0-9]{16,100}"),
@@ -90,7 +93,6 @@ TAILED = (
     shape("docker-token", "dckr_", rf"dckr_(?:pat|oat)_{URL64}{{20,200}}"),
     shape("rubygems-key", "rubygems_", r"rubygems_[a-f0-9]{40,60}"),
     shape("digitalocean-token", "_v1_", r"do[opr]_v1_[a-f0-9]{32,100}"),
-    shape("bedrock-key", "bedrock-api-key-", rf"bedrock-api-key-{B64}{{40,4000}}={{0,2}}"),
     shape("slack-token", "xapp-", r"xapp-[A-Za-z0-9-]{10,400}"),
     shape("gitlab-token", "glptt- glrt- gldt- glsoat- glcbt- glagent- gloas-", rf"gl(?:ptt|rt|dt|soat|cbt|agent|oas)-{URL64}{{16,400}}"),
     shape("shopify-token", "shp", r"shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32}"),
@@ -104,7 +106,6 @@ TAILED = (
     shape("figma-token", "figd_", rf"figd_{URL64}{{30,60}}"),
     shape("grafana-token", "glsa_ glc_", r"(?:glsa|glc)_[A-Za-z0-9_+/=-]{30,400}"),
     shape("newrelic-key", "NRAK-", r"NRAK-[A-Z0-9]{20,40}"),
-    shape("sentry-token", "sntry", r"sntry[su]_[A-Za-z0-9+/=_]{30,500}"),
     shape("postman-key", "PMAK-", r"PMAK-[a-f0-9]{24}-[a-f0-9]{34}"),
     shape("age-key", "AGE-SECRET-KEY-", r"AGE-SECRET-KEY-1[A-Z0-9]{40,80}"),
     shape("terraform-token", "atlasv1.", rf"[A-Za-z0-9]{{14}}\.atlasv1\.{URL64}{{40,100}}"),
@@ -128,6 +129,13 @@ USER_INFO = rf"://(?!\[redacted:){TEMPLATE}(?:[^\s/?#\"'<>@:]{{0,256}}:[^\s/?#\"
 def credential_free(text: str) -> str:
     """The text with `[redacted:<kind>]` where a credential stood."""
     return without_assignments(without_shapes(text))
+
+
+def redacted_bytes(value: bytes, name: str, redact: Callable[[str, str], str]) -> bytes:
+    """Bytes are redacted like text: their base64 hides a key from nobody."""
+    text = value.decode("latin-1")  # byte for byte, whatever they are; credentials are ASCII
+    seen = redact(text, name)
+    return value if seen == text else seen.encode("latin-1", "replace")
 
 
 def tails_of(text: str) -> str:

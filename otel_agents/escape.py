@@ -15,11 +15,14 @@ from typing import IO, TYPE_CHECKING, Any
 
 from otel_agents.own_providers import preferences
 from otel_agents.pipeline import SIGNALS, Pipeline
-from otel_agents.telemetry.context import engine
+from otel_agents.presentation import is_presentable
+from otel_agents.redacting import redacting
+from otel_agents.telemetry.context import SUPPRESSED, engine, get_current
 from otel_agents.telemetry.guard import guard
 
 if TYPE_CHECKING:
     from otel_agents.settings import Endpoint, Settings
+    from otel_agents.telemetry.values import Redact
 
 logger = logging.getLogger("otel_agents")
 EXIT_S = 2.3  # seconds that an exit waits at most
@@ -28,6 +31,13 @@ EXPORTERS = {
     "metrics": ("metric_exporter", "OTLPMetricExporter"),
     "logs": ("_log_exporter", "OTLPLogExporter"),
 }
+SPEAKING = (  # loggers of those who send for us then; their lines have the whole URL, and what the server answered
+    *(f"opentelemetry.exporter.otlp.proto.http.{module}" for module, _ in EXPORTERS.values()),
+    "opentelemetry.exporter.otlp.proto.grpc.exporter",
+    "opentelemetry.sdk._shared_internal",
+    "opentelemetry.sdk.metrics._internal.export",
+    "urllib3.connectionpool",
+)
 ESCAPED = (
     "otel-agents: the journal in %s can't be used (%s), so telemetry goes straight to the endpoint and is lost while that is down: "
     "correct OTEL_AGENTS_JOURNAL_DIR, or set OTEL_AGENTS_JOURNAL=off if that is what you want."
@@ -115,8 +125,10 @@ class StandardPipeline(Pipeline):
         if endpoint is None:
             return None
         made = grpc_exporter if endpoint.protocol == "grpc" else http_exporter
+        for name in SPEAKING:
+            logging.getLogger(name).addFilter(is_fit)
         try:
-            return made(signal, endpoint, more)
+            return made(signal, endpoint, self.redact, more)
         except ImportError:
             logger.warning(NO_GRPC)
             return None
@@ -165,12 +177,17 @@ class StandardPipeline(Pipeline):
         self.flush(EXIT_S)
 
 
-def http_exporter(signal: str, endpoint: Endpoint, more: dict[str, Any]) -> Any:
+def is_fit(record: logging.LogRecord) -> bool:
+    """Makes a line of the exporters presentable, and of what they use while they export; the program's own lines are the program's."""
+    return is_presentable(record) if record.name.startswith("opentelemetry.") or get_current().get(SUPPRESSED) else True
+
+
+def http_exporter(signal: str, endpoint: Endpoint, redact: Redact, more: dict[str, Any]) -> Any:
     """The official exporter over HTTP; it speaks protobuf."""
     module, name = EXPORTERS[signal]
     package = "opentelemetry.exporter.otlp.proto.http"
     compression = import_module(package).Compression
-    return getattr(import_module(f"{package}.{module}"), name)(
+    return redacting(getattr(import_module(f"{package}.{module}"), name), redact)(
         endpoint=endpoint.url,
         headers=dict(endpoint.headers),
         timeout=endpoint.timeout,
@@ -182,11 +199,11 @@ def http_exporter(signal: str, endpoint: Endpoint, more: dict[str, Any]) -> Any:
     )
 
 
-def grpc_exporter(signal: str, endpoint: Endpoint, more: dict[str, Any]) -> Any:
+def grpc_exporter(signal: str, endpoint: Endpoint, redact: Redact, more: dict[str, Any]) -> Any:
     """The official exporter over gRPC; it reads certificates from the OTEL_* variables itself."""
     module, name = EXPORTERS[signal]
     compression = import_module("grpc").Compression
-    return getattr(import_module(f"opentelemetry.exporter.otlp.proto.grpc.{module}"), name)(
+    return redacting(getattr(import_module(f"opentelemetry.exporter.otlp.proto.grpc.{module}"), name), redact)(
         endpoint=endpoint.url,
         headers=tuple((name.lower(), value) for name, value in endpoint.headers.items()),
         timeout=endpoint.timeout,

@@ -123,7 +123,7 @@ def attributes(record: logging.LogRecord, context: Context) -> dict[str, Any]:
     policy, running = engine.policy, context.get(OPERATION)
     assert policy is not None  # _export has looked
     extra = [(name, value) for name, value in vars(record).items() if type(name) is str and 0 < len(name) <= LONGEST_NAME and name not in STANDARD]
-    given = {name: policy.attribute(value, name) for name, value in extra[:EXTRA]}
+    given = {policy.redact(name): policy.attribute(value, name) for name, value in extra[:EXTRA]}
     agent = running.agent_name() if isinstance(running, Operation) else None
     return {
         **{name: value for name, value in given.items() if value is not None},

@@ -68,16 +68,25 @@ def text(name: str, value: str) -> str:
 
 def wrong(name: str, value: Any) -> str:
     """A value that can't be used, in the line that says so: without what may be a credential, and then cut."""
-    told = word(value) if isinstance(value, str) and not name.endswith(("headers", "endpoint", *PATHS)) else public(name, value)
+    told = word(value) if isinstance(value, str) and not is_address(name, value) else public(name, value)
     full = told if told == HIDDEN else repr(told) if isinstance(told, str | int | float | bool | list | tuple | dict) else type(told).__name__
     return full if len(full) <= LONGEST else f"{full[:LONGEST]}…"
 
 
+def is_address(name: str, value: str) -> bool:
+    """Whether it is told by a function of its own, or stands for a place: letters and digits together are no suspicion there."""
+    return name.endswith("headers") or (name.endswith(("endpoint", *PATHS)) and not value.isalnum())
+
+
 def is_presentable(record: logging.LogRecord) -> bool:
-    """Every line that we log is made so first."""
+    """Every line of a logger that has this filter is made so first, and the exception that is printed below it."""
     said = record.getMessage()
     if (fit := line(said)) != said:
         record.msg, record.args = fit, ()
+    if record.exc_info:
+        stack = logging.Formatter().formatException(record.exc_info) if record.exc_info[1] else ""
+        if (fit := line(stack)) != stack:
+            record.exc_text, record.exc_info = fit, None
     return True
 
 

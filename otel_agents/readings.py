@@ -107,11 +107,12 @@ class Row:
 
     def _option(self, key: str) -> str:
         if key not in self.options:
+            from otel_agents.presentation import wrong
+
             near = get_close_matches(key, self.options, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise TypeError(
-                f"oa.{self.verb}() has no option {key!r}{hint}; it has {', '.join(('name', *self.options))}; more by oa.current().attributes({{…}})"
-            )
+            known = ", ".join(("name", *self.options))
+            raise TypeError(f"oa.{self.verb}() has no option {wrong('option', key)}{hint}; it has {known}; more by oa.current().attributes({{…}})")
         return self.options[key]
 
     def named(self, fields: Mapping[str, Any], name: str | None, description: str = "") -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from otel_agents import knobs
 from otel_agents.environment import CAPTURE, DISABLED, VARIABLES
-from otel_agents.presentation import wrong
+from otel_agents.presentation import word, wrong
 
 Place = tuple[str, ...]  # the keys that lead to a value in a file: ("journal", "dir")
 
@@ -111,7 +111,7 @@ def disabled(environ: Mapping[str, str]) -> Layer:
 
 def called(known: Known, overrides: Mapping[str, Any], problems: list[str]) -> Layer:
     given = {name: Given(value, f"argument {name}", value) for name, value in overrides.items() if value is not None}
-    problems += [unknown(f"argument {name}", known.nearest(name)) for name in given if known.name(name) is None]
+    problems += [unknown(f"argument {word(name)}", known.nearest(name)) for name in given if known.name(name) is None]
     return {name: value for written, value in given.items() if (name := known.name(written))}
 
 
@@ -132,7 +132,7 @@ def ours(known: Known, variable: str, written: str, problems: list[str]) -> Laye
     name = known.name(variable.removeprefix(PREFIX))
     if name is None:
         near = known.nearest(variable.removeprefix(PREFIX))
-        problems.append(unknown(variable, near and PREFIX + near.upper()))
+        problems.append(unknown(PREFIX + word(variable.removeprefix(PREFIX)), near and PREFIX + near.upper()))
         return {}
     return {name: Given(written, variable, written)} if written.strip() or name in known.switches else {}
 

@@ -125,7 +125,7 @@ class Handler(BaseHTTPRequestHandler):
         self.write(reply)
 
     def request_of(self, body: bytes) -> Request:
-        signal = self.path.rstrip("/").rsplit("/", 1)[-1]
+        signal = self.path.partition("?")[0].rstrip("/").rsplit("/", 1)[-1]
         if self.headers.get("Content-Type") == "application/json":
             return Request(signal, self.path, dict(self.headers), body, json.loads(body))
         return Request(signal, self.path, dict(self.headers), body, json_format.MessageToDict(REQUESTS[signal].FromString(body)))

@@ -79,13 +79,19 @@ class Setters:
     def attributes(self, values: Mapping[str, Any] | None = None, **more: Any) -> None:
         """Attributes of the program's own, by mapping or by keyword."""
         with guard("set attributes"):
-            self._tell({**_plain_names(values), **_plain_names(more)})
+            self._tell(_presentable({**_plain_names(values), **_plain_names(more)}))
 
     def _tell(self, values: Mapping[str, Any]) -> None:
         with guard("set attributes"):
             policy = engine.policy
             if policy is not None:
                 self.set({name: policy.attribute(value, name) for name, value in values.items() if value is not None})
+
+
+def _presentable(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values under names that can be written: a mapping may be turned round, and a name a credential."""
+    policy = engine.policy
+    return values if policy is None else {policy.redact(name): value for name, value in values.items()}
 
 
 def _text(value: Any) -> str | None:
