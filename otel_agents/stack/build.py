@@ -18,6 +18,7 @@ from pathlib import Path
 
 from otel_agents.stack import home
 from otel_agents.stack.problem import Problem
+from otel_agents.stack.processes import BEGAN
 from otel_agents.stack.recipes import RECIPES
 from otel_agents.stack.servers import SERVERS, Server
 
@@ -183,9 +184,9 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def tail(log: Path, lines: int = SAID_LINES) -> str:
-    """The last lines of a log, indented."""
+    """The last lines that were said since the last start, indented."""
     try:
-        said = log.read_text(errors="replace").splitlines()[-lines:]
+        _, begun, said = log.read_text(errors="replace").rpartition(BEGAN)
     except OSError:
         return ""
-    return "\n".join(f"  {line[:300]}" for line in said)
+    return "\n".join(f"  {line[:300]}" for line in said.splitlines()[bool(begun) :][-lines:])

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from otel_agents.places import journal_folder
+from otel_agents.stack.problem import Problem
 
 HERE, CHECKOUT = Path(__file__).parent, Path(__file__).parents[2]
 BINARIES_VARIABLE = "OTEL_AGENTS_STACK_BIN"
+VARIABLE = re.compile(r"\$\{(?:env:)?((?:STACK|OTEL_AGENTS)_\w+)(:-)?")  # and whether it has a default
 
 
 def travelling(name: str) -> Path:
@@ -26,10 +29,30 @@ def grafana() -> Path:
     return travelling("grafana")
 
 
+def overlays() -> dict[str, Path]:
+    """Our Collector overlays by name."""
+    return {path.stem: path for path in sorted((collector() / "overlays").glob("*.yaml"))}
+
+
 def overlay(name: str) -> Path:
-    """A Collector overlay: the name of one of ours, or a file."""
-    ours = collector() / "overlays" / f"{name}.yaml"
-    return ours if ours.is_file() else Path(name).resolve()
+    """A Collector overlay: the name of one of ours, or a file. Raises Problem."""
+    found = overlays().get(name) or Path(name).resolve()
+    if not found.is_file():
+        raise Problem(f"there is no overlay {name!r}, and no such file. There are: {', '.join(overlays())}")
+    return found
+
+
+def asked(files: Iterable[Path], environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables of ours that these configurations ask for, as far as they have a value; the journal's folder always has one. Raises Problem."""
+    known = {"OTEL_AGENTS_JOURNAL_DIR": str(journal_folder(environ)), **environ}
+    found: dict[str, str] = {}
+    for path in files:
+        for name, default in VARIABLE.findall(path.read_text(encoding="utf-8")):
+            if name in known:
+                found[name] = known[name]
+            elif not default:
+                raise Problem(f"{name} is not set; the first lines of {path} say what it is")
+    return found
 
 
 def cache(environ: Mapping[str, str] = os.environ) -> Path:
@@ -48,6 +71,10 @@ class Home:
     """The folder of one stack."""
 
     path: Path
+
+    def make(self) -> None:
+        """Make it, for this user alone: what agents said is in its data."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @property
     def record(self) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,12 +18,14 @@ from otel_agents.stack.build import Found, Tell
 from otel_agents.stack.home import Home
 from otel_agents.stack.problem import Problem
 from otel_agents.stack.processes import Process
-from otel_agents.stack.servers import PORTS, SERVERS, Server
+from otel_agents.stack.servers import OTELCOL, PORTS, SERVERS, Server
 from otel_agents.stack.stores import Stores, ask
 
 READY_S = 120.0
 SCRAPED = ("otelcol", "prometheus", "loki", "tempo", "alertmanager")
 DIED = "{name} ended at once. {log} has all it said; its end:\n{tail}"
+REFUSED = "the Collector does not take {overlays}:\n{said}"
+ANOTHER = "the stack runs already, with another configuration. End it first: otel-agents stack down"
 LATE = "{name} is not ready after {seconds:.0f} s ({said}). {log} has all it said; its end:\n{tail}"
 
 
@@ -60,14 +63,14 @@ class Native:
             return Record()
 
     def write(self, record: Record) -> None:
-        self.home.path.mkdir(parents=True, exist_ok=True)
+        self.home.make()
         unfinished = self.home.record.with_suffix(".tmp")
         unfinished.write_text(json.dumps(asdict(record), indent=2))
         unfinished.replace(self.home.record)
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        self.home.path.mkdir(parents=True, exist_ok=True)
+        self.home.make()
         with build.locked(self.home.lock, lambda: self.tell("stack", "another command is at it, waiting")):
             yield
 
@@ -83,28 +86,39 @@ class Native:
 
     # up
 
-    def up(self, *, free_ports: bool = False, overlays: Sequence[str] = (), variables: Mapping[str, str] | None = None) -> None:
-        """Start what does not run, and return when all of it is ready. Raises Problem."""
+    def up(self, *, free_ports: bool = False, overlays: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> None:
+        """Start what does not run, and return when all of it is ready. environ: where the variables are that configurations ask for. Raises Problem."""
+        given = [str(home.overlay(name)) for name in overlays]
         found = build.have(tell=self.tell)
         with self.alone():
-            record = self.wanted(free_ports, overlays, variables or {})
+            record = self.wanted(free_ports, given, environ)
             missing = [server for server in SERVERS if server.name not in self.living()]
             ports.check(record.ports, {server.name for server in missing})
             self.prepare(record.ports)
+            if OTELCOL in missing and record.overlays:
+                self.validate(found[OTELCOL.name], record)
             for server in missing:
                 self.start(server, found[server.name], record)
         self.await_ready()
 
-    def wanted(self, free_ports: bool, overlays: Sequence[str], variables: Mapping[str, str]) -> Record:
-        """The record to start from: that of the running stack, whose ports it keeps; else a new one."""
+    def wanted(self, free_ports: bool, overlays: list[str], environ: Mapping[str, str]) -> Record:
+        """The record to start from: that of the running stack, whose ports and configuration it keeps; else a new one."""
         self.stop_strays()
         record = self.record()
-        given = [str(home.overlay(name)) for name in overlays]
         if not self.living():
-            return Record(ports.free_ports() if free_ports else dict(PORTS), given, dict(variables))
-        if given and (given, dict(variables)) != (record.overlays, record.variables):
-            raise Problem("the stack runs already, with another configuration. End it first: otel-agents stack down")
+            return Record(ports.free_ports() if free_ports else dict(PORTS), overlays, variables(overlays, environ))
+        overlays = overlays or record.overlays
+        if (overlays, variables(overlays, {**record.variables, **environ})) != (record.overlays, record.variables):
+            raise Problem(ANOTHER)
         return record
+
+    def validate(self, found: Found, record: Record) -> None:
+        """Let the Collector look at what it would be started with, before anything is."""
+        command, environment = self.command(OTELCOL, found, record)
+        words = [command[0], "validate", *command[1:]]
+        done = subprocess.run(words, env=processes.environment_of(environment), capture_output=True, text=True, cwd=self.home.data(OTELCOL.name), check=False)
+        if done.returncode:
+            raise Problem(REFUSED.format(overlays=", ".join(record.overlays), said=done.stderr.strip()))
 
     def stop_strays(self) -> None:
         """End processes of this stack that its record doesn't know: an `up` was killed between starting and noting one."""
@@ -129,15 +143,17 @@ class Native:
 
     def start(self, server: Server, found: Found, record: Record) -> None:
         self.tell(server.name, "starting")
-        words = {**{name: str(port) for name, port in record.ports.items()}, **self.folders(server), "major": str(found.major)}
-        command = [str(found.binary), *(word.format(**words) for word in server.command)]
-        if server.name == "otelcol":
-            command += [f"--config={overlay}" for overlay in record.overlays]
-        environment = {name: value.format(**words) for name, value in server.environment.items()}
-        where = self.home.data(server.name)
-        process = processes.start(command, self.home.log(server.name), {**environment, **record.variables}, str(self.home.path), where)
+        command, environment = self.command(server, found, record)
+        process = processes.start(command, self.home.log(server.name), environment, str(self.home.path), self.home.data(server.name))
         record.servers[server.name] = {**asdict(process), "binary": str(found.binary), "source": found.source}
         self.write(record)
+
+    def command(self, server: Server, found: Found, record: Record) -> tuple[list[str], dict[str, str]]:
+        """What starts the server, and the variables that its configuration asks for."""
+        words = {**{name: str(port) for name, port in record.ports.items()}, **self.folders(server), "major": str(found.major)}
+        overlays = [f"--config={overlay}" for overlay in record.overlays] if server is OTELCOL else []
+        environment = {name: value.format(**words) for name, value in server.environment.items()}
+        return [str(found.binary), *(word.format(**words) for word in server.command), *overlays], {**environment, **record.variables}
 
     def folders(self, server: Server) -> dict[str, str]:
         return {"data": str(self.home.data(server.name)), "etc": str(self.home.settings), "collector": str(home.collector())}
@@ -200,6 +216,11 @@ class Native:
             meanwhile()
             self.start(server, build.have([server])[name], self.record())
         self.await_server(server, time.monotonic() + READY_S, READY_S)
+
+
+def variables(overlays: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
+    """What the servers' configurations and these overlays ask of the environment."""
+    return home.asked([*home.collector().glob("*.yaml"), *map(Path, overlays)], environ)
 
 
 def stores_at(taken: Mapping[str, int]) -> Stores:

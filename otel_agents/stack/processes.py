@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+BEGAN = "== started by otel-agents stack"  # what a start writes into the log: what is above it was said before
 MARK = "OTEL_AGENTS_STACK"  # in the environment of every server: whose it is, should its record be lost
 LOG_BYTES = 16 * 2**20
 POLL_S = 0.05
@@ -29,13 +30,17 @@ def start(words: Sequence[str], log: Path, environment: Mapping[str, str], mark:
     """Start a server that outlives us and our terminal; what it says goes to its log."""
     log.parent.mkdir(parents=True, exist_ok=True)
     trim(log)
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-    with log.open("ab") as file:
-        process = subprocess.Popen(
-            list(words), stdin=subprocess.DEVNULL, stdout=file, stderr=file, cwd=where, env={**plain, **environment, MARK: mark}, start_new_session=True
-        )
+    given = environment_of({**environment, MARK: mark})
+    with log.open("ab", buffering=0) as file:
+        file.write(f"{BEGAN}, {time.strftime('%Y-%m-%dT%H:%M:%S%z')}\n".encode())
+        process = subprocess.Popen(list(words), stdin=subprocess.DEVNULL, stdout=file, stderr=file, cwd=where, env=given, start_new_session=True)
     process.returncode = 0  # it is meant to outlive us: no ResourceWarning when this object goes
     return Process(process.pid, started(process.pid))
+
+
+def environment_of(more: Mapping[str, str]) -> dict[str, str]:
+    """This process's variables without those that servers would take for theirs, and these."""
+    return {**{name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}, **more}
 
 
 def trim(log: Path) -> None:

@@ -19,9 +19,10 @@ from typing import Any
 
 import pytest
 from patience import until_it_holds
-from processes import environment
+from processes import environment, run
 
 from otel_agents.stack import home, processes
+from otel_agents.stack.native import usual
 from otel_agents.stack.processes import Process
 from otel_agents.stack.servers import SERVERS
 
@@ -224,6 +225,40 @@ def test_with_neither_go_nor_docker_it_says_what_to_install(user: User) -> None:
     assert "Go, which would build them, is not installed" in done.stderr
     assert "https://go.dev/dl" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_overlay_gets_its_variables_and_the_next_up_remembers_them(user: User) -> None:
+    """The Collector reads the journal of a program that sends nothing, also after it was started again from a shell without the variable."""
+    assert user.command("up", "--native", "--free-ports", "--overlay", "journal", "--overlay", "tenant", STACK_TENANT="team-a").returncode == 0
+    assert user.record.parent.stat().st_mode & 0o777 == 0o700, "what agents said is in there"
+    os.killpg(user.processes()["otelcol"].pid, signal.SIGKILL)
+    assert user.command("up", "--native").returncode == 0
+    given = Path(f"/proc/{user.processes()['otelcol'].pid}/environ").read_bytes().split(b"\0")
+    assert {b"STACK_TENANT=team-a", f"OTEL_AGENTS_JOURNAL_DIR={user.folder / 'journal'}".encode()} <= set(given)
+    code = "import otel_agents as oa\nwith oa.agent('reads'): pass"
+    assert run("-c", code, journal=user.folder / "journal", OTEL_AGENTS_SHIP="false", OTEL_SERVICE_NAME="unsent").said == (0, "", "")
+    stores = usual(user.record.parent).stores()
+    until_it_holds(lambda: stores.value('sum(otel_agents_runs_total{service_name="unsent"})') == 1, seconds=40)
+    other = user.command("up", "--native", STACK_TENANT="team-b")
+    assert other.returncode == 1
+    assert other.stderr == "otel-agents stack: the stack runs already, with another configuration. End it first: otel-agents stack down\n"
+
+
+WRONG_OVERLAYS = {
+    "no-such": "there is no overlay 'no-such', and no such file. There are: agent-tier, ",
+    "tenant": "STACK_TENANT is not set; the first lines of ",
+    "broken.yaml": "the Collector does not take ",
+}
+
+
+@pytest.mark.parametrize("name", WRONG_OVERLAYS)
+def test_a_wrong_overlay_is_refused_before_anything_starts(user: User, name: str) -> None:
+    (user.folder / "broken.yaml").write_text("service: { pipelines: { traces: { exporters: [nowhere] } } }\n")
+    done = user.command("up", "--native", "--free-ports", "--overlay", name)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"otel-agents stack: {WRONG_OVERLAYS[name]}")
+    assert "starting" not in done.stderr
+    assert user.processes() == {}
 
 
 def test_nothing_runs_is_said_with_what_to_do(user: User) -> None:

@@ -141,7 +141,7 @@ def test_containers_are_told_what_processes_are_told(composed: dict[str, Any]) -
     assert set(PROMETHEUS_FLAGS) <= set(composed["services"]["prometheus"]["command"])
     for server in SERVERS:
         given = composed["services"][server.name].get("environment", {})
-        assert given.keys() - server.environment.keys() <= {"STACK_METRICS_HOST", "STACK_LOKI_HOST", "STACK_TEMPO_HOST"}
+        assert given.keys() - server.environment.keys() <= {"STACK_METRICS_HOST", "STACK_LOKI_HOST", "STACK_TEMPO_HOST", "STACK_LOKI_RETENTION"}
     text = (COLLECTOR / "otelcol.yaml").read_text()
     assert [name for name in OTELCOL.environment if f"${{env:{name}:-" not in text] == []
 
