@@ -13,7 +13,7 @@ from opentelemetry.trace import INVALID_SPAN_CONTEXT
 
 from otel_agents.journal.fragments import HAS_IS_REMOTE, IS_REMOTE, Fragments
 from otel_agents.journal.points import metrics_of, series_of
-from otel_agents.journal.sizes import TAIL_LIMIT, dumped
+from otel_agents.journal.sizes import SCHEMA_LIMIT, TAIL_LIMIT, dumped
 from otel_agents.journal.values import Json, Redact, any_value, attributes, nanoseconds, words
 
 if TYPE_CHECKING:
@@ -165,9 +165,9 @@ def metrics(data: MetricsData, redact: Redact, start: int | None = None) -> Iter
 
 def tail(signal: str, resource: Resource, scope: InstrumentationScope | None, redact: Redact) -> bytes:
     """What ends a line of this origin: scope and resource (without the newline)."""
-    room = TAIL_LIMIT // 2
-    of_scope = dumped(scope_record(scope, redact), room) + schema(scope)
-    of_resource = dumped(origin(resource, redact), room) + schema(resource)
+    room = TAIL_LIMIT // 2 - SCHEMA_LIMIT
+    of_scope = dumped(scope_record(scope, redact), room) + schema(scope, redact)
+    of_resource = dumped(origin(resource, redact), room) + schema(resource, redact)
     return b'],"scope":' + of_scope + b'}],"resource":' + of_resource + b"}]}"
 
 
@@ -185,8 +185,8 @@ def origin(resource: Resource, redact: Redact) -> Json:
     return record
 
 
-def schema(of: Resource | InstrumentationScope | None) -> bytes:
-    return b',"schemaUrl":' + dumped({"": of.schema_url})[4:-1] if of is not None and of.schema_url else b""
+def schema(of: Resource | InstrumentationScope | None, redact: Redact) -> bytes:
+    return b',"schemaUrl":' + dumped({"": words(of.schema_url, redact)}, SCHEMA_LIMIT)[4:-1] if of is not None and of.schema_url else b""
 
 
 class Lines:

@@ -1,6 +1,7 @@
 """Runs in progress: told again at the head of each new segment of logs, and closed by whoever finds that their process has died.
 
-A line that begins with a blank repeats what an earlier segment has told. It is there for those who read the files, and is not sent again.
+A line that begins with a blank repeats what an earlier segment has told. It is there for those who read the files, and is not sent again. The blanks of the
+first such line are the segment's number: a Collector knows a file by its first 1,000 bytes, and would take two segments that begin alike for one.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ RUN = b'"eventName":"otel_agents.run.'  # outside of a string, where every quote
 STARTED = f'"eventName":"{names.EVENT_OA_RUN_STARTED}"'.encode()
 SPAN_ID = re.compile(rb'"spanId":"([0-9a-f]{16})"')
 AGAIN = re.compile(rb"(?: [^\n]*\n)*")
+BINARY = str.maketrans("01", " \t")
 MOST_BYTES = 2**18  # of what is told again; a program with more open runs than that has its oldest told by their segments alone
 
 
@@ -58,14 +60,19 @@ class Runs:
         """The lines of those that have not ended."""
         return list(self._open.values())
 
-    def again(self) -> bytes:
-        """The head of a new segment of logs: what is open, but for the line that this thread is about to write there."""
+    def again(self, number: int) -> bytes:
+        """The head of the new segment of logs of this number: what is open, but for the line that this thread is about to write there."""
         told, size, own = list[bytes](), 0, self._under_way.get(threading.get_ident())
         for line in reversed(self.open()):
             size += len(line)
             if size <= MOST_BYTES and line is not own:
                 told.append(b" " + line)
-        return b"".join(reversed(told))
+        return b"".join([blanks(number), *reversed(told)]) if told else b""
+
+
+def blanks(number: int) -> bytes:
+    """The number in binary, written with blanks and tabs, which mean nothing in JSON."""
+    return f" {number:b}".translate(BINARY).encode()
 
 
 def told_again(fd: int) -> int:

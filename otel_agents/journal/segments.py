@@ -210,7 +210,7 @@ class Journal:
     def _create(self, signal: str) -> Segment:
         number = self._numbers.get(signal, 0) + 1
         path = self.folder / f"{signal}-{self.owner}-{number}.jsonl"
-        head = self._runs.again() if signal == "logs" else b""
+        head = self._runs.again(number) if signal == "logs" else b""
         try:
             new = create(signal, path, self._file_mode, head)
         except FileNotFoundError:

@@ -12,6 +12,7 @@ from otel_agents.journal.values import Json, cut_from
 
 LINE_LIMIT = 2**20
 TAIL_LIMIT = 2**16
+SCHEMA_LIMIT = 2**10  # of a schema's URL, of which a tail has two
 ITEM_LIMIT = LINE_LIMIT - TAIL_LIMIT - 256  # what is left for the item beside the tail and the head
 
 DROPPED = {"attributes": "droppedAttributesCount", "events": "droppedEventsCount", "links": "droppedLinksCount"}

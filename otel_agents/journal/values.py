@@ -140,7 +140,9 @@ def key(name: Any) -> str:
     kind = type(name)
     if kind is str:
         return name  # type: ignore[no-any-return]  # narrowed by exact type
-    return KEYS[kind](name) if kind in KEYS else named(name)
+    if kind in KEYS:
+        return KEYS[kind](name)
+    return str.__str__(name) if issubclass(kind, str) else named(name)
 
 
 def container(value: Any, redact: Redact) -> Json:
@@ -209,6 +211,7 @@ def pairs_of(redact: Redact) -> Pairs:
 
 
 def attributes(given: Mapping[str, Any], redact: Redact) -> list[Json]:
-    """The KeyValue list of a flat mapping with string keys; its elements are shared, and for reading only."""
+    """The KeyValue list of a flat mapping, whose keys should be strings; its elements are shared, and for reading only."""
     table, pairs = VALUES, pairs_of(redact)  # type: ignore[arg-type]  # a function or a Redactor: both hash by identity
-    return [pairs[name, value] if type(value) is str else {"key": name, "value": table[type(value)](value, redact)} for name, value in given.items()]
+    named = ((name if type(name) is str else key(name), value) for name, value in given.items())
+    return [pairs[name, value] if type(value) is str else {"key": name, "value": table[type(value)](value, redact)} for name, value in named]

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import enum
 import json
 import time
-from collections import OrderedDict, UserDict, namedtuple
-from pathlib import PurePosixPath
 from typing import Any
 
+import hostile_items
 import pytest
 from google.protobuf import json_format
+from hostile_items import HOSTILE, Text
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from official import flat, parsed
 from opentelemetry._logs import LogRecord, SeverityNumber
 from opentelemetry.sdk._logs import ReadWriteLogRecord
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
+    Gauge,
     Histogram,
     HistogramDataPoint,
     Metric,
@@ -181,64 +182,6 @@ def test_a_lost_surrogate_harms_one_character() -> None:
     assert found["attributes"] == [{"key": "k\ufffd", "value": {"stringValue": "a😀b\ufffd"}}]
 
 
-class Text(str):
-    def __str__(self) -> str:
-        raise AssertionError("foreign code was called")
-
-    __repr__ = __str__
-
-
-class Whole(int):
-    def __str__(self) -> str:
-        raise AssertionError("foreign code was called")
-
-    __repr__ = __int__ = __index__ = __str__  # type: ignore[assignment]
-
-
-class Hostile:
-    def __getattribute__(self, name: str) -> Any:
-        raise AssertionError("foreign code was called")
-
-    __repr__ = __str__ = __len__ = __bool__ = __iter__ = __hash__ = __eq__ = __getattribute__  # type: ignore[assignment]
-
-
-class Colour(enum.IntEnum):
-    RED = 3
-
-
-Pair = namedtuple("Pair", "left right")
-cyclic: list[Any] = []
-cyclic += [cyclic, cyclic]
-wide: list[Any] = []
-wide += [wide] * 1_000
-deep: Any = "bottom"
-for _ in range(10_000):
-    deep = [deep]
-
-HOSTILE: dict[str, tuple[Any, Any]] = {
-    "huge int": (10**5000, {"intValue": str(2**63 - 1)}),
-    "huge negative int": (-(10**5000), {"intValue": str(-(2**63))}),
-    "nan": (float("nan"), {"doubleValue": "NaN"}),
-    "infinity": (float("-inf"), {"doubleValue": "-Infinity"}),
-    "none in a list": ([None], {"arrayValue": {"values": [{}]}}),
-    "keys of all kinds": ({1: 1, None: 2, (3,): 4}, None),
-    "a class's own text": (Text("a"), {"stringValue": "a"}),
-    "a class's own number": (Whole(3), {"intValue": "3"}),
-    "an enum": (Colour.RED, {"intValue": "3"}),
-    "a named tuple": (Pair(1, "b"), {"arrayValue": {"values": [{"intValue": "1"}, {"stringValue": "b"}]}}),
-    "an ordered dict": (OrderedDict(a=1), {"kvlistValue": {"values": [{"key": "a", "value": {"intValue": "1"}}]}}),
-    "an unknown mapping": (UserDict(a=1), {"stringValue": "<UserDict>"}),
-    "an unknown object": (PurePosixPath("x"), {"stringValue": "<PurePosixPath>"}),
-    "hostile": (Hostile(), {"stringValue": "<Hostile>"}),
-    "cyclic": (cyclic, None),
-    "cyclic and wide": (wide, None),
-    "deep": (deep, None),
-    "a million items": ([1] * 1_000_000, None),
-    "50 MB of text": ("x" * 50_000_000, None),
-    "50 MB of bytes": (b"x" * 50_000_000, {"stringValue": "<50000000 bytes>"}),
-}
-
-
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_value_is_bounded_in_time_and_size_and_runs_no_foreign_code(name: str) -> None:
     value, expected = HOSTILE[name]
@@ -249,6 +192,41 @@ def test_a_hostile_value_is_bounded_in_time_and_size_and_runs_no_foreign_code(na
     json_format.Parse(b'{"logRecords":[' + item + b"]}", REQUESTS["logs"]().resource_logs.add().scope_logs.add())
     if expected is not None:
         assert json.loads(item)["body"] == expected
+
+
+ENCODED = {
+    "traces": (hostile_items.span, lambda item: [Lines(same).span(item)]),
+    "logs": (hostile_items.log, lambda item: [Lines(same).log(item)]),
+    "metrics": (hostile_items.metric, lambda item: list(Lines(same).metrics(item))),
+}
+
+
+@pytest.mark.parametrize("signal", ENCODED)
+def test_hostile_items_are_lines_of_one_item_each(signal: str) -> None:
+    make, lines = ENCODED[signal]
+    for item in hostile_items.hostile(make):
+        for line in lines(item):
+            assert line.count(b"\n") == 1
+            assert len(line) < LINE_LIMIT
+            assert len(list(flat(signal, parsed(signal, line)))) == 1
+
+
+def test_a_key_that_is_no_text_harms_nothing() -> None:
+    labels = {5: 1, None: "a", 0.5: "b", b"k": 2, ("a", 1): "c", Text("own"): 3}
+    [(item, _)] = encode.metrics(metrics_data(Metric("m", "", "", Gauge([NumberDataPoint(labels, 1, 2, 3)]))), same)
+    found = json.loads(item)["gauge"]["dataPoints"][0]["attributes"]
+    assert [one["key"] for one in found] == ["5", "None", "0.5", "<bytes>", "<tuple>", "own"]
+
+
+def test_no_two_collections_begin_alike() -> None:
+    """A Collector knows a file by its first 1,000 bytes, and takes two that begin alike for one."""
+    beginnings = set()
+    for moment in range(10):
+        points = [NumberDataPoint({}, 100, moment, 1)]
+        for kind in (Sum(points, AggregationTemporality.CUMULATIVE, True), Gauge(points)):
+            [line] = Lines(same).metrics(metrics_data(Metric("m" * 2000, "d" * 2000, "u" * 2000, kind)))
+            beginnings.add(line[:1000])
+    assert len(beginnings) == 20
 
 
 def test_what_is_cut_says_how_long_it_was() -> None:

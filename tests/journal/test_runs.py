@@ -66,6 +66,16 @@ def test_a_new_segment_tells_again_which_runs_are_open_and_none_is_sent_again(ri
     assert one.dropped == {}
 
 
+def test_no_two_segments_begin_alike_however_much_is_told_again(rig: MakeRig) -> None:
+    """A Collector knows a file by its first 1,000 bytes."""
+    one = rig(None, rotate_bytes=1)
+    for number in range(70):
+        one.journal.append("logs", event("started", f"{number:016x}"))
+    beginnings = [segment.path.read_bytes()[:1000] for segment in one.journal.segments("logs")]
+    assert len(beginnings) == len(set(beginnings)) == 70
+    assert all(beginning.startswith(b" ") for beginning in beginnings[1:])
+
+
 def test_what_a_dead_process_had_open_is_ended_once_in_its_place(rig: MakeRig) -> None:
     with http_receiver() as receiver:
         one, other = rig(receiver.url, rotate_bytes=1), rig(receiver.url)
