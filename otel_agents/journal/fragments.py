@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from otel_agents.journal.sizes import ITEM_LIMIT
-from otel_agents.journal.values import I64_MAX, I64_MIN, Redact, any_value, text
+from otel_agents.journal.values import I64_MAX, I64_MIN, Redact, any_value, attribute, text
 
 if TYPE_CHECKING:
     from opentelemetry._logs import SeverityNumber
@@ -27,7 +27,7 @@ SPAN = b'{"traceId":"%032x","spanId":"%016x",%b"flags":%d,"name":%b,"kind":%d,"s
 PARENT = b'"parentSpanId":"%016x",'
 LOG = b'{"timeUnixNano":"%d","observedTimeUnixNano":"%d","severityNumber":%d,"severityText":%b,"body":%b%b%b%b}'
 ATTRIBUTES, EVENT, IDS = b',"attributes":[%b]', b',"eventName":%b', b',"flags":%d,"traceId":"%032x","spanId":"%016x"'
-ATTRIBUTE, INTEGER = b'{"key":%b,"value":%b}', b'{"intValue":"%d"}'
+INTEGER, DOUBLE = b'{"key":%b,"value":{"intValue":"%d"}}', b'{"key":%b,"value":{"doubleValue":%b}}'
 
 
 class Texts(dict[str, bytes]):
@@ -44,13 +44,6 @@ class Texts(dict[str, bytes]):
         return encoded
 
 
-class Names(dict[str, bytes]):
-    """The name of an attribute → its JSON string."""
-
-    def __missing__(self, name: str) -> bytes:
-        return kept(self, name, orjson.dumps(name))
-
-
 class Pairs(dict[tuple[str, Any], bytes]):
     """Name and text, or name and a few short texts → the attribute; kept where redaction leaves it as it is."""
 
@@ -58,50 +51,60 @@ class Pairs(dict[tuple[str, Any], bytes]):
         self.redact = redact
 
     def __missing__(self, pair: tuple[str, Any]) -> bytes:
-        name, value = pair
-        encoded = value_of(name, value, self.redact)
-        attribute = ATTRIBUTE % (orjson.dumps(name), orjson.dumps(encoded))
-        if encoded == value_of(name, value, unchanged) and len(attribute) <= FEW * SHORT:
-            kept(self, pair, attribute)
-        return attribute
-
-
-def value_of(name: str, value: Any, redact: Redact) -> Any:
-    return {"stringValue": text(value, redact, name)} if type(value) is str else any_value(value, redact)
+        told = attribute(*pair, self.redact)
+        encoded = orjson.dumps(told)
+        if len(encoded) <= FEW * SHORT and told == attribute(*pair, unchanged):
+            kept(self, pair, encoded)
+        return encoded
 
 
 def unchanged(value: str, name: str = "", /) -> str:
     return value
 
 
-def kept(known: dict[Any, bytes], key: Any, encoded: bytes) -> bytes:
-    """The bytes, from now on known; when there are too many, all are made anew."""
+def kept(known: dict[Any, bytes], key: Any, encoded: bytes) -> None:
+    """From now on known; when there are too many, all are made anew."""
     if len(known) >= MOST:
         known.clear()
     known[key] = encoded
-    return encoded
 
 
 class Fragments:
     """The bytes that one process has made, by what redacts for it."""
 
-    __slots__ = ("names", "pairs", "redact", "texts")
+    __slots__ = ("_last", "pairs", "redact", "texts")
 
     def __init__(self, redact: Redact) -> None:
-        self.redact, self.texts, self.names, self.pairs = redact, Texts(redact), Names(), Pairs(redact)
+        self.redact, self.texts, self.pairs = redact, Texts(redact), Pairs(redact)
+        self._last: tuple[Mapping[str, Any] | None, int, bytes] = (None, 0, b"")
 
     def attributes(self, given: Mapping[str, Any]) -> bytes:
         """The elements of the KeyValue list of a flat mapping with string keys."""
         pairs = self.pairs
         return b",".join([pairs[name, value] if type(value) is str else self._other(name, value) for name, value in given.items()])
 
+    def _shared(self, given: Mapping[str, Any], beside: Mapping[str, Any]) -> bytes:
+        """The attributes that an event shares with its span, kept for that, and further ones."""
+        if not given.keys().isdisjoint(beside):
+            return self.attributes({**given, **beside})
+        encoded = self.attributes(given)
+        self._last = (given, len(given), encoded)
+        return b",".join((encoded, self.attributes(beside))) if beside else encoded
+
+    def _of_span(self, given: Mapping[str, Any]) -> bytes:
+        """The same again, if nobody has ended another operation since and nothing was added: nothing else changes at an operation's end."""
+        last, length, encoded = self._last
+        return encoded if last is given and length == len(given) else self.attributes(given)
+
     def _other(self, name: str, value: Any) -> bytes:
         kind = type(value)
         if kind is int and I64_MIN <= value <= I64_MAX:
-            return ATTRIBUTE % (self.names[name], INTEGER % value)
+            return INTEGER % (self.texts[name], value)
+        if kind is float and value - value == 0:
+            return DOUBLE % (self.texts[name], orjson.dumps(value))
         if kind is list and len(value) <= FEW and all(type(element) is str for element in value):
             return self.pairs[name, tuple(value)]
-        return ATTRIBUTE % (self.names[name], orjson.dumps(any_value(value, self.redact)))
+        return orjson.dumps(attribute(name, value, self.redact))
 
     def span(self, span: Any, attributes: Mapping[str, Any]) -> bytes | None:
         """An ended span of the SDK's, whose own attributes do not count, without events, links and status."""
@@ -111,7 +114,7 @@ class Fragments:
             return None
         above, flags = (b"", HAS_IS_REMOTE) if parent is None else (PARENT % parent[1], HAS_IS_REMOTE | IS_REMOTE if parent[2] else HAS_IS_REMOTE)
         try:
-            name, told = self.texts[span._name], self.attributes(attributes)
+            name, told = self.texts[span._name], self._of_span(attributes)
             item = SPAN % (trace_id, span_id, above, flags, name, span._kind._value_ + 1, span._start_time, span._end_time, told)
         except TypeError:  # a lone surrogate, as in sizes.dumped
             return None
@@ -126,13 +129,14 @@ class Fragments:
         attributes: Mapping[str, Any],
         event_name: str | None,
         ids: SpanContext | None,
+        beside: Mapping[str, Any] | None = None,
     ) -> bytes | None:
-        """A LogRecord, in a sampled span or in none; times: of the event and of its observation, in nanoseconds since the epoch."""
+        """A LogRecord, in a sampled span or in none. times: of the event and of its observation, in nanoseconds since the epoch; beside: see seams.py."""
         if not severity_text or (ids is not None and not (ids[3] and ids[0] and ids[1])):
             return None
         try:
             said = b"{}" if body is None else orjson.dumps(any_value(body, self.redact))
-            told = ATTRIBUTES % self.attributes(attributes) if attributes else b""
+            told = ATTRIBUTES % (self.attributes(attributes) if beside is None else self._shared(attributes, beside)) if attributes else b""
             event = EVENT % self.texts[event_name] if event_name else b""
             within = IDS % (ids[3], ids[0], ids[1]) if ids is not None else b""
             item = LOG % (*times, severity._value_, self.texts[severity_text], said, told, event, within)

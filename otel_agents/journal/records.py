@@ -44,6 +44,7 @@ class Records:
         observed_timestamp: int,
         body: str | None = None,
         event_name: str | None = None,
+        beside: Mapping[str, Any] | None = None,
     ) -> None:
         """Write one record in this context."""
         self._logger(scope).emit(
@@ -53,7 +54,7 @@ class Records:
             severity_number=severity,
             severity_text=severity_text,
             body=body,
-            attributes=attributes,
+            attributes={**attributes, **beside} if beside else attributes,
             event_name=event_name,
         )
 
@@ -86,14 +87,16 @@ class LeanRecords(Records):
         observed_timestamp: int,
         body: str | None = None,
         event_name: str | None = None,
+        beside: Mapping[str, Any] | None = None,
     ) -> None:
         """Write its line; where somebody else has a hand in it, leave that to the SDK."""
-        if len(attributes) > MOST or self._composite._log_record_processors is not self._ours:
-            return super().emit(scope, context, attributes, severity, severity_text, timestamp, observed_timestamp, body, event_name)
+        if len(attributes) + len(beside or ()) > MOST or self._composite._log_record_processors is not self._ours:
+            return super().emit(scope, context, attributes, severity, severity_text, timestamp, observed_timestamp, body, event_name, beside)
         span: Any = context.get(SPAN)
         ids = None if span is None else span._context if type(span) is LeanSpan else span.get_span_context()
-        item = self._fragments.log((timestamp, observed_timestamp), severity, severity_text, body, attributes, event_name, ids)
+        item = self._fragments.log((timestamp, observed_timestamp), severity, severity_text, body, attributes, event_name, ids, beside)
         if item is None:
+            attributes = {**attributes, **beside} if beside else attributes
             item = self._from_data(timestamp, observed_timestamp, severity, severity_text, body, attributes, event_name, ids)
         self._append("logs", b"".join((HEAD, item, self._tail(scope).of(self._sdk._resource))))
 

@@ -9,9 +9,11 @@ from typing import Any
 
 from otel_agents import semconv as names
 from otel_agents.telemetry.outcomes import error_type
+from otel_agents.telemetry.slots import well_formed
 from otel_agents.telemetry.stacks import stack_of
 from otel_agents.telemetry.values import Redact, as_json, message_of, plain
 
+FEW, SHORT = 8, 128  # texts of a list, and their characters, that need no limit
 Shape = Callable[[Any], Any]
 
 
@@ -45,6 +47,8 @@ class Policy:
             return self.redact(value, name)
         if kind is bool or kind is int or kind is float:
             return value
+        if kind is list and len(value) <= FEW and self.limit > 2 * FEW * SHORT and all(type(text) is str and len(text) <= SHORT for text in value):
+            return [well_formed(self.redact(text, name)) for text in value]
         return _flat(self.read(value, name), self.limit)
 
     def read(self, value: Any, name: str = "") -> Any:

@@ -18,14 +18,13 @@ if TYPE_CHECKING:
     from otel_agents.telemetry.context import Context
     from otel_agents.telemetry.operations import Operation
 
-SEVERITIES = {SeverityNumber.DEBUG: "DEBUG", SeverityNumber.INFO: "INFO", SeverityNumber.WARN: "WARN", SeverityNumber.ERROR: "ERROR"}
-
-
-def emit(name: str, attributes: Mapping[str, Any], context: Context, severity: SeverityNumber = SeverityNumber.INFO) -> None:
-    """Write one event, if there are events at all."""
+def emit(
+    name: str, attributes: Mapping[str, Any], context: Context, severity: SeverityNumber = SeverityNumber.INFO, beside: Mapping[str, Any] | None = None
+) -> None:
+    """Write one event, if there are events at all. beside: further attributes, where the others are those that its span will have."""
     if engine.records is not None:
         now = time_ns()
-        engine.records.emit(None, context, attributes, severity, SEVERITIES[severity], now, now, None, name)
+        engine.records.emit(None, context, attributes, severity, severity._name_, now, now, None, name, beside)
 
 
 def of_start(operation: Operation) -> None:
@@ -43,8 +42,18 @@ def _parent(operation: Operation) -> dict[str, str]:
 
 def _of_end(operation: Operation) -> None:
     """What this kind of operation tells at its end."""
-    if operation.kind.event:
-        emit(operation.kind.event, _details(operation), operation.context, operation.kind.severity)
+    kind = operation.kind
+    if kind.is_agent:
+        emit(kind.event, {**_run(operation), names.OA_OUTCOME: operation.outcome}, operation.context, kind.severity)
+    elif kind.event:
+        emit(kind.event, operation.fields, operation.context, kind.severity, _beside(operation))
+
+
+def _beside(operation: Operation) -> Mapping[str, Any]:
+    """What an event tells that its span does not: the agent that does it, and content."""
+    agent = operation.agent_name() if names.AGENT_NAME not in operation.fields else None
+    content = operation.captured if engine.policy is not None and engine.policy.events else NOTHING
+    return {names.AGENT_NAME: agent, **content} if agent is not None else content
 
 
 def _of_failure(operation: Operation) -> None:
@@ -55,13 +64,6 @@ def _of_failure(operation: Operation) -> None:
 
 
 AT_END: Steps = (("event", _of_end), ("event", _of_failure))
-
-
-def _details(operation: Operation) -> Mapping[str, Any]:
-    if operation.kind.is_agent:
-        return {**_run(operation), names.OA_OUTCOME: operation.outcome}
-    content = operation.captured if engine.policy is not None and engine.policy.events else NOTHING
-    return {**operation.labelled(), **content}
 
 
 def _run(operation: Operation) -> dict[str, Any]:

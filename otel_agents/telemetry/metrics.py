@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from otel_agents import semconv as names
-from otel_agents.telemetry.series import Backend, Collected, Exemplar, Labels, Origin, Point, Series
+from otel_agents.telemetry.series import Backend, Collected, Exemplar, Labels, Origin, Point, Series, origin_in
 
 if TYPE_CHECKING:
 
@@ -165,7 +165,7 @@ CALL_SIZES = (
 
 def measure_inference(instruments: Instruments, operation: Operation, seconds: float) -> None:
     """Duration, time to first and per further chunk, tokens by kind and modality, cost."""
-    attributes, origin = operation.labelled(), Origin(operation.context)
+    attributes, origin = operation.labelled(), origin_in(operation.context)
     ended = instruments.labels(INFERENCE_ENDED, attributes)
     instruments.record(names.METRIC_CLIENT_INFERENCE_DURATION, seconds, ended, origin)
     if chunks := operation.chunk_seconds():
@@ -177,13 +177,13 @@ def measure_inference(instruments: Instruments, operation: Operation, seconds: f
         _measure_in_old_names(instruments, attributes, seconds, ended, origin)
 
 
-def _measure_chunks(instruments: Instruments, chunks: list[float], ended: Labels, origin: Origin) -> None:
+def _measure_chunks(instruments: Instruments, chunks: list[float], ended: Labels, origin: Origin | None) -> None:
     instruments.record_part(names.METRIC_CLIENT_INFERENCE_TIME_TO_FIRST_CHUNK, chunks[0], ended, OF_CLIENT, origin)
     for gap in chunks[1:]:
         instruments.record_part(names.METRIC_CLIENT_INFERENCE_TIME_PER_OUTPUT_CHUNK, gap, ended, OF_CLIENT, origin)
 
 
-def _measure_tokens(instruments: Instruments, attributes: Mapping[str, Any], ended: Labels, origin: Origin) -> None:
+def _measure_tokens(instruments: Instruments, attributes: Mapping[str, Any], ended: Labels, origin: Origin | None) -> None:
     for metric, total, parts in USAGE_COUNTERS:
         if total in attributes:
             for part, tokens in _by_modality(attributes, attributes[total], parts):
@@ -200,7 +200,7 @@ def _by_modality(attributes: Mapping[str, Any], total: int, parts: tuple[tuple[P
     return [(part, tokens) for part, tokens in told if tokens > 0]
 
 
-def _measure_in_old_names(instruments: Instruments, attributes: Mapping[str, Any], seconds: float, ended: Labels, origin: Origin) -> None:
+def _measure_in_old_names(instruments: Instruments, attributes: Mapping[str, Any], seconds: float, ended: Labels, origin: Origin | None) -> None:
     instruments.record_part(names.METRIC_CLIENT_OPERATION_DURATION, seconds, ended, (CLIENT_ENDED, ()), origin)
     for kind, total in (("input", names.USAGE_INPUT_TOKENS), ("output", names.USAGE_OUTPUT_TOKENS)):
         if total in attributes:
@@ -210,17 +210,17 @@ def _measure_in_old_names(instruments: Instruments, attributes: Mapping[str, Any
 def measure_client(instruments: Instruments, operation: Operation, seconds: float) -> None:
     """Duration of embeddings, retrieval, memory and the other client operations; what a memory search found."""
     attributes = operation.labelled()
-    instruments.record(names.METRIC_CLIENT_OPERATION_DURATION, seconds, instruments.labels(CLIENT_ENDED, attributes), Origin(operation.context))
+    instruments.record(names.METRIC_CLIENT_OPERATION_DURATION, seconds, instruments.labels(CLIENT_ENDED, attributes), origin_in(operation.context))
     if attributes.get(names.OPERATION_NAME) == "search_memory" and names.MEMORY_RECORD_COUNT in attributes:
         found = "hit" if attributes[names.MEMORY_RECORD_COUNT] else "miss"
         store = attributes.get(names.MEMORY_STORE_ID)
         labels = instruments.labels((names.OA_MEMORY_STORE,), {names.OA_MEMORY_STORE: store} if store else {}, ((names.OA_RESULT, found),))
-        instruments.record(names.METRIC_OA_MEMORY_SEARCHES, 1, labels, Origin(operation.context))
+        instruments.record(names.METRIC_OA_MEMORY_SEARCHES, 1, labels, origin_in(operation.context))
 
 
 def measure_run(instruments: Instruments, operation: Operation, seconds: float) -> None:
     """An agent's run: duration, its own model and tool calls, its outcome."""
-    run, origin = instruments.labels(RUN, operation.fields), Origin(operation.context)
+    run, origin = instruments.labels(RUN, operation.fields), origin_in(operation.context)
     instruments.record(names.METRIC_INVOKE_AGENT_DURATION, seconds, run, origin)
     instruments.record_part(names.METRIC_INVOKE_AGENT_INFERENCE_CALLS, len(operation.inferences), run, OF_AGENT, origin)
     instruments.record_part(names.METRIC_INVOKE_AGENT_TOOL_CALLS, len(operation.tools), run, OF_AGENT, origin)
@@ -256,12 +256,12 @@ def of_died(instruments: Instruments, runs: Iterable[DiedRun], found_at: int, te
 
 def measure_start_of_run(instruments: Instruments, operation: Operation) -> None:
     """One more agent is running."""
-    instruments.record(names.METRIC_OA_AGENTS_ACTIVE, 1, instruments.labels(AGENT, operation.fields), Origin(operation.context))
+    instruments.record(names.METRIC_OA_AGENTS_ACTIVE, 1, instruments.labels(AGENT, operation.fields), origin_in(operation.context))
 
 
 def measure_tool(instruments: Instruments, operation: Operation, seconds: float) -> None:
     """Duration of a tool call, and the loop that this call made plain, if it did."""
-    attributes, origin = operation.labelled(), Origin(operation.context)
+    attributes, origin = operation.labelled(), origin_in(operation.context)
     instruments.record(names.METRIC_EXECUTE_TOOL_DURATION, seconds, instruments.labels(TOOL, attributes), origin)
     if operation.loops:
         instruments.record(names.METRIC_OA_LOOPS, 1, instruments.labels(AGENT, attributes), origin)
@@ -269,7 +269,7 @@ def measure_tool(instruments: Instruments, operation: Operation, seconds: float)
 
 def _measure_duration(metric: str, keys: tuple[str, ...]) -> Measure:
     def measure(instruments: Instruments, operation: Operation, seconds: float) -> None:
-        instruments.record(metric, seconds, instruments.labels(keys, operation.labelled()), Origin(operation.context))
+        instruments.record(metric, seconds, instruments.labels(keys, operation.labelled()), origin_in(operation.context))
 
     return measure
 

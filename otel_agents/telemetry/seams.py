@@ -39,5 +39,10 @@ class Records(Protocol):
         observed_timestamp: int,
         body: str | None = None,
         event_name: str | None = None,
+        beside: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write one record in this context. scope: the logger's name, None for our own; times: nanoseconds since the epoch."""
+        """Write one record in this context.
+
+        scope: the logger's name, None for our own; times: nanoseconds since the epoch; beside: further attributes, where the others are, unless they change
+        by then, those that its span will end with.
+        """

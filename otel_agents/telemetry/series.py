@@ -6,6 +6,7 @@ Cumulative or delta, explicit buckets, the last sampled measurement of each buck
 from __future__ import annotations
 
 import threading
+from abc import abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -57,15 +58,19 @@ class Backend(Protocol):
 
 
 class Origin:
-    """Where and when values were measured: one for all that an operation measures at its end."""
+    """The span that is kept in which values were measured, and when: one for all that an operation measures at its end. It holds nothing of the operation."""
 
-    __slots__ = ("context", "sampled", "time")
+    __slots__ = ("sampled", "time")
 
-    def __init__(self, context: Context) -> None:
-        span: Any = context.get(SPAN)
-        ids: SpanContext | None = span.get_span_context() if span is not None else None
-        self.context, self.time = context, time_ns()
-        self.sampled = ids if ids is not None and ids.trace_flags & TraceFlags.SAMPLED else None
+    def __init__(self, sampled: SpanContext) -> None:
+        self.sampled, self.time = sampled, time_ns()
+
+
+def origin_in(context: Context) -> Origin | None:
+    """Where values are measured that are measured now; None where no span is kept."""
+    span: Any = context.get(SPAN)
+    ids: SpanContext | None = span.get_span_context() if span is not None else None
+    return Origin(ids) if ids is not None and ids.trace_flags & TraceFlags.SAMPLED else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,30 +85,73 @@ class Exemplar:
 
 
 def exemplars(kept: Iterable[tuple[float, Origin]]) -> list[Exemplar]:
-    return [Exemplar(value, origin.time, origin.sampled.trace_id, origin.sampled.span_id) for value, origin in kept if origin.sampled is not None]
+    return [Exemplar(value, origin.time, origin.sampled.trace_id, origin.sampled.span_id) for value, origin in kept]
 
 
-class Total:
+class Taking:
+    """Takes values without a lock and adds them up many at a time: most of what it costs is paid by whoever collects."""
+
+    __slots__ = ("_lock", "_new", "_settling")
+
+    AT_ONCE = 256  # values and origins, by turns
+
+    def __init__(self, lock: threading.RLock) -> None:
+        self._lock = lock
+        self._new: list[Any] = []
+        self._settling = False
+        self._begin()
+
+    @abstractmethod
+    def _begin(self) -> None:
+        """Count from zero."""
+
+    @abstractmethod
+    def _add(self, values: list[float], origins: list[Any]) -> None:
+        """Add these up."""
+
+    def take(self, value: float, origin: Origin | None) -> None:
+        new = self._new
+        new.extend((value, origin))  # one step: another thread may be at it, too
+        if len(new) >= self.AT_ONCE:
+            self.settle()
+
+    def settle(self) -> None:
+        """Add up what has been taken so far."""
+        with self._lock:
+            if self._settling or not self._new:  # a signal handler asks in the midst of it: what it does not see now, the next one sees
+                return
+            self._settling = True
+            try:
+                taken = self._new[:]
+                del self._new[: len(taken)]
+                self._add(taken[::2], taken[1::2])
+            finally:
+                self._settling = False
+
+
+class Total(Taking):
     """A sum of integers or floats."""
 
-    __slots__ = ("_last", "_lock", "_value", "labels")
+    __slots__ = ("_last", "_value", "labels")
 
     def __init__(self, labels: Mapping[str, Any], row: Instrument, lock: threading.RLock) -> None:
-        self.labels, self._lock = labels, lock
-        self._begin()
+        self.labels = labels
+        super().__init__(lock)
 
     def _begin(self) -> None:
         self._value: float = 0  # not 0.0: tokens are whole and stay whole
         self._last: tuple[tuple[float, Origin], ...] = ()
 
-    def take(self, value: float, origin: Origin | None) -> None:
-        with self._lock:
-            self._value += value
-            if origin is not None and origin.sampled is not None:
+    def _add(self, values: list[float], origins: list[Any]) -> None:
+        self._value += sum(values)
+        for value, origin in zip(reversed(values), reversed(origins), strict=True):
+            if origin is not None:
                 self._last = ((value, origin),)
+                return
 
     def point(self, *, afresh: bool) -> dict[str, Any]:
         """What the point says; afresh: count from zero from now on."""
+        self.settle()
         point = {"value": self._value, "exemplars": exemplars(self._last)}
         self._last = ()
         if afresh:
@@ -111,35 +159,34 @@ class Total:
         return point
 
 
-class Distribution:
+class Distribution(Taking):
     """A histogram with explicit buckets, each up to and with its bound."""
 
-    __slots__ = ("_bounds", "_count", "_counts", "_last", "_lock", "_max", "_min", "_sum", "labels")
+    __slots__ = ("_bounds", "_count", "_counts", "_last", "_max", "_min", "_sum", "labels")
 
     def __init__(self, labels: Mapping[str, Any], row: Instrument, lock: threading.RLock) -> None:
-        self.labels, self._bounds, self._lock = labels, row.buckets, lock
-        self._begin()
+        self.labels, self._bounds = labels, row.buckets
+        super().__init__(lock)
 
     def _begin(self) -> None:
         self._counts = [0] * (len(self._bounds) + 1)
         self._count, self._sum, self._min, self._max = 0, 0.0, float("inf"), float("-inf")
         self._last: dict[int, tuple[float, Origin]] = {}
 
-    def take(self, value: float, origin: Origin | None) -> None:
-        bucket = bisect_left(self._bounds, value)
-        with self._lock:
-            self._counts[bucket] += 1
-            self._count += 1
+    def _add(self, values: list[float], origins: list[Any]) -> None:
+        counts, buckets = self._counts, [bisect_left(self._bounds, value) for value in values]
+        for bucket in buckets:
+            counts[bucket] += 1
+        for value in values:
             self._sum += value
-            if value < self._min:
-                self._min = value
-            if value > self._max:
-                self._max = value
-            if origin is not None and origin.sampled is not None:
-                self._last[bucket] = (value, origin)
+        told = zip(buckets, zip(values, origins, strict=True), strict=True)
+        self._last.update(told if None not in origins else (one for one in told if one[1][1] is not None))
+        self._count += len(values)
+        self._min, self._max = min(self._min, min(values)), max(self._max, max(values))
 
     def point(self, *, afresh: bool) -> dict[str, Any]:
         """What the point says; afresh: count from zero from now on."""
+        self.settle()
         point = {
             "count": self._count,
             "sum": self._sum,

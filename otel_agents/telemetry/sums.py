@@ -52,7 +52,7 @@ class Sum:
         if before:
             self._add(before, self._labels, NOWHERE)
         if told:
-            self._add(last, self._labels, NOWHERE if sampled is None else Context({SPAN: NonRecordingSpan(sampled)}))
+            self._add(last, self._labels, within(sampled))
 
 
 class Value:
@@ -64,7 +64,12 @@ class Value:
         self._record, self._labels = record, labels
 
     def take(self, value: float, origin: Origin | None) -> None:
-        self._record(value, self._labels, origin.context if origin is not None else None)
+        self._record(value, self._labels, within(origin.sampled) if origin is not None else None)
+
+
+def within(sampled: SpanContext | None) -> Context:
+    """The context of a span that is kept; of none, where there is none."""
+    return NOWHERE if sampled is None else Context({SPAN: NonRecordingSpan(sampled)})
 
 
 class Handed:

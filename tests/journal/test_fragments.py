@@ -69,6 +69,22 @@ def test_a_log_record(
         assert made == encode.log(ReadableLogRecord(record, Resource({})), REDACT)
 
 
+@settings(deadline=None)
+@given(ids, mappings, mappings)
+def test_what_an_event_shares_with_its_span(context: SpanContext, attributes: dict[str, Any], beside: dict[str, Any]) -> None:
+    def event(given: dict[str, Any], further: dict[str, Any] | None) -> bytes | None:
+        return FRAGMENTS.log((1, 2), SeverityNumber.INFO, "INFO", None, given, "e", context, further)
+
+    span = ReadableSpan("s", context, attributes=attributes, start_time=1, end_time=2)
+    assert event(attributes, beside) == event({**attributes, **beside}, None)
+    assert FRAGMENTS.span(span, attributes) == encode.span(span, REDACT)
+    event(attributes, {})
+    told = {**attributes, "more": 1}
+    attributes["more"] = 1
+    changed = ReadableSpan("s", context, attributes=told, start_time=1, end_time=2)
+    assert FRAGMENTS.span(changed, attributes) == encode.span(changed, REDACT)
+
+
 def test_what_is_unusual_is_left_to_the_other_way() -> None:
     plain, state = SpanContext(1, 2, is_remote=False), SpanContext(1, 2, is_remote=False, trace_state=TraceState([("v", "1")]))
     unsampled = SpanContext(1, 2, is_remote=False, trace_flags=TraceFlags(0))
@@ -89,9 +105,9 @@ def test_what_is_kept_is_bounded_and_holds_no_secret() -> None:
     made = Fragments(REDACT)
     for number in range(3 * fragments.MOST):
         made.attributes({f"a{number}": "x", "b": f"x{number}", "c": number, "d": [f"x{number}"]})
-    assert [len(known) <= fragments.MOST for known in (made.texts, made.names, made.pairs)] == [True] * 3
+    assert [len(known) <= fragments.MOST for known in (made.texts, made.pairs)] == [True] * 2
     made.attributes({"said": f"key {SECRET}", "password": "hunter22", "listed": [SECRET]})
     assert made.texts[f"it is {SECRET}"] == b'"it is [redacted:openai-key]"'
-    kept = json.dumps([*made.texts, *made.names, *(list(pair) for pair in made.pairs)])
+    kept = json.dumps([*made.texts, *(list(pair) for pair in made.pairs)])
     assert "hunter22" not in kept
     assert SECRET not in kept

@@ -19,7 +19,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from otel_agents.journal.encode import Lines
 from otel_agents.telemetry.context import SPAN, Context
 from otel_agents.telemetry.metrics import Instruments
-from otel_agents.telemetry.series import MOST, Aggregation, Origin
+from otel_agents.telemetry.series import MOST, Aggregation, Origin, origin_in
 from otel_agents.telemetry.sums import Handed
 
 COST, ACTIVE, DURATION, LAG = "otel_agents.cost", "otel_agents.agents.active", "gen_ai.execute_tool.duration", "otel_agents.shipper.lag"
@@ -74,7 +74,7 @@ def origin(span: int) -> Origin | None:
     """0: none; odd: sampled; even: not."""
     if span == 0:
         return None
-    return Origin(Context({SPAN: NonRecordingSpan(SpanContext(7, span, is_remote=False, trace_flags=TraceFlags(span % 2)))}))
+    return origin_in(Context({SPAN: NonRecordingSpan(SpanContext(7, span, is_remote=False, trace_flags=TraceFlags(span % 2)))}))
 
 
 durations = st.sampled_from((0.0, 0.005, 0.01, 0.0100001, 1.0, 81.92, 100.0))

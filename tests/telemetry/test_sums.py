@@ -8,9 +8,8 @@ from typing import Any
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.metrics.view import View
-from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
+from opentelemetry.trace import SpanContext, TraceFlags
 
-from otel_agents.telemetry.context import SPAN, Context
 from otel_agents.telemetry.metrics import SETS, Instruments
 from otel_agents.telemetry.series import Labels, Origin
 from otel_agents.telemetry.sums import Handed
@@ -35,7 +34,7 @@ class Rig:
 
 
 def sampled(span: int) -> Origin:
-    return Origin(Context({SPAN: NonRecordingSpan(SpanContext(7, span, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED)))}))
+    return Origin(SpanContext(7, span, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED)))
 
 
 def test_every_collection_has_all_that_was_added_before_it() -> None:
