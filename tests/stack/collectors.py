@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,10 +16,17 @@ from otel_agents.stack.stores import ask
 
 @contextmanager
 def collector(stack: Native, folder: Path, *overlays: str, listening: dict[str, int] | None = None, **variables: str) -> Iterator[str]:
-    """A Collector with these overlays; gives the URL of its own metrics. `listening` is filled with its ports."""
+    """A Collector with these overlays that feeds the stack's stores; gives the URL of its own metrics. `listening` is filled with its ports."""
     taken = {**stack.record().ports, **ports.free_ports(OTELCOL.ports)}
     if listening is not None:
         listening.update(taken)
+    with running(folder, taken, *overlays, **variables):
+        yield f"http://127.0.0.1:{taken['otelcol']}"
+
+
+@contextmanager
+def running(folder: Path, taken: Mapping[str, int], *overlays: str, **variables: str) -> Iterator[Path]:
+    """A Collector on these ports; gives its log. It has stopped when the block ends."""
     words = {**{name: str(port) for name, port in taken.items()}, "collector": str(home.collector()), "data": str(folder / "queue"), "etc": ""}
     (folder / "queue").mkdir(parents=True, exist_ok=True)
     command = [str(build.have([OTELCOL])["otelcol"].binary), *(word.format(**words) for word in OTELCOL.command)]
@@ -30,6 +37,6 @@ def collector(stack: Native, folder: Path, *overlays: str, listening: dict[str, 
     try:
         until_it_holds(lambda: ask(f"http://127.0.0.1:{taken['health']}/").status == 200 or not processes.lives(process), seconds=30)
         assert processes.lives(process), log.read_text()
-        yield f"http://127.0.0.1:{taken['otelcol']}"
+        yield log
     finally:
         processes.stop(process, OTELCOL.grace_s)
