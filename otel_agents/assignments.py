@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 compiled = lru_cache(maxsize=None)(re.compile)  # at first need: all of them would take 20 ms of every program's start
 
@@ -49,6 +49,13 @@ def name_beside(previous: object, value: object) -> str:
     claim = claim_of(name) if name else None
     said = as_text(value, LONGEST) if claim else ""
     return name if claim and len(said) >= SHORTEST and claim.quoted(said) and gives_away(name, said) else ""
+
+
+def named_by(pairs: Iterable[tuple[Any, Any]], name: str) -> str:
+    """What the value under this name is called: `{"name": "password", "value": …}` says it beside."""
+    if name not in VALUE_KEYS:
+        return name
+    return next((held for key, held in pairs if type(key) is str and key in NAME_KEYS and type(held) is str), name)
 
 
 def as_text(value: object, longest: int) -> str:
@@ -178,6 +185,7 @@ def is_random(value: str) -> bool:
 
 # ---- the tables ----
 
+NAME_KEYS, VALUE_KEYS = frozenset({"name", "Name", "key", "Key"}), frozenset({"value", "Value"})
 ANCHORS = ("key", "token", "secret", "pass", "pwd", "auth", "cookie", "credential", "bearer", "jwt")
 LONGEST_NAME = 48
 SHORTEST, LONGEST = 3, 4096

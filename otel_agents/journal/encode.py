@@ -58,7 +58,7 @@ def span_head(span: ReadableSpan, redact: Redact) -> Json:
     context, parent = span._context or INVALID_SPAN_CONTEXT, span._parent
     record: Json = {"traceId": f"{context.trace_id:032x}", "spanId": f"{context.span_id:016x}"}
     if context.trace_state:
-        record["traceState"] = trace_state(context)
+        record["traceState"] = trace_state(context, redact)
     if parent is not None:
         record["parentSpanId"] = f"{parent.span_id:016x}"
     record["flags"] = flags(parent)
@@ -74,8 +74,8 @@ def flags(context: SpanContext | None) -> int:
     return HAS_IS_REMOTE | IS_REMOTE if context is not None and context.is_remote else HAS_IS_REMOTE
 
 
-def trace_state(context: SpanContext) -> str:
-    return ",".join(f"{name}={value}" for name, value in context.trace_state.items())
+def trace_state(context: SpanContext, redact: Redact) -> str:
+    return ",".join(f"{name}={redact(value, name)}" for name, value in context.trace_state.items())
 
 
 def status(status: Status, redact: Redact) -> Json:

@@ -8,6 +8,9 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, Protocol
 
+from otel_agents.assignments import name_beside, named_by
+from otel_agents.credentials import redacted_bytes
+
 Json = dict[str, Any]
 
 
@@ -80,10 +83,10 @@ def double(value: float) -> float | str:
 NOT_FINITE = {float("inf"): "Infinity", float("-inf"): "-Infinity"}
 
 
-def blob(value: bytes) -> Json:
+def blob(value: bytes, redact: Redact, name: str = "") -> Json:
     if len(value) > WINDOW // 2:
         return {"stringValue": f"<{len(value)} bytes>"}
-    return {"bytesValue": b64encode(value).decode()}
+    return {"bytesValue": b64encode(redacted_bytes(value, name, redact)).decode()}
 
 
 class Nested:
@@ -94,26 +97,31 @@ class Nested:
     def __init__(self, redact: Redact) -> None:
         self.redact, self.left = redact, MOST
 
-    def value(self, value: Any, depth: int) -> Json:
+    def value(self, value: Any, depth: int, name: str = "") -> Json:
+        """The value, which stands under this name if any."""
         kind = type(value)
         if kind in CONTAINERS:
-            return getattr(self, CONTAINERS[kind])(value, depth + 1) if depth < DEEPEST else {"stringValue": f"<{kind.__name__}, deeper than {DEEPEST}>"}
-        return SCALARS[kind](value, self.redact) if kind in SCALARS else self.other(value, depth)
+            return getattr(self, CONTAINERS[kind])(value, depth + 1, name) if depth < DEEPEST else {"stringValue": f"<{kind.__name__}, deeper than {DEEPEST}>"}
+        if kind in TEXTS:
+            return TEXTS[kind](value, self.redact, name)
+        return SCALARS[kind](value, self.redact) if kind in SCALARS else self.other(value, depth, name)
 
-    def other(self, value: Any, depth: int) -> Json:
+    def other(self, value: Any, depth: int, name: str) -> Json:
         plain = unwrapped(value)
-        return {"stringValue": named(value)} if plain is None else self.value(plain, depth)
+        return {"stringValue": named(value)} if plain is None else self.value(plain, depth, name)
 
-    def array(self, value: list[Any] | tuple[Any, ...], depth: int) -> Json:
-        return {"arrayValue": {"values": self.elements(value, len(value), lambda item: self.value(item, depth))}}
+    def array(self, value: list[Any] | tuple[Any, ...], depth: int, name: str) -> Json:
+        items = list(islice(value, self.left + 1))
+        pairs = zip([None, *items], items, strict=False)
+        return {"arrayValue": {"values": self.elements(pairs, len(value), lambda pair: self.value(pair[1], depth, name_beside(*pair) or name))}}
 
-    def entries(self, value: dict[Any, Any], depth: int) -> Json:
+    def entries(self, value: dict[Any, Any], depth: int, name: str) -> Json:
         items = list(islice(value.items(), self.left + 1))  # one step: another thread may be changing it
-        encoded = self.elements(items, len(value), lambda item: self.entry(key(item[0]), item[1], depth))
+        encoded = self.elements(items, len(value), lambda item: self.entry(key(item[0]), item[1], depth, items))
         return {"kvlistValue": {"values": [entry if "key" in entry else {"key": "…", "value": entry} for entry in encoded]}}
 
-    def entry(self, name: str, value: Any, depth: int) -> Json:
-        return {"key": name, "value": {"stringValue": text(value, self.redact, name)} if type(value) is str else self.value(value, depth)}
+    def entry(self, name: str, value: Any, depth: int, items: list[tuple[Any, Any]]) -> Json:
+        return {"key": text(name, self.redact), "value": self.value(value, depth, named_by(items, name))}
 
     def elements(self, items: Any, length: int, encode: Callable[[Any], Json]) -> list[Json]:
         encoded = []
@@ -145,8 +153,8 @@ def key(name: Any) -> str:
     return str.__str__(name) if issubclass(kind, str) else named(name)
 
 
-def container(value: Any, redact: Redact) -> Json:
-    return Nested(redact).value(value, 0)
+def container(value: Any, redact: Redact, name: str = "") -> Json:
+    return Nested(redact).value(value, 0, name)
 
 
 SCALARS: dict[type, Encoder] = {
@@ -154,9 +162,10 @@ SCALARS: dict[type, Encoder] = {
     bool: lambda value, redact: {"boolValue": value},
     int: lambda value, redact: {"intValue": str(value) if I64_MIN <= value <= I64_MAX else whole(value)},
     float: lambda value, redact: {"doubleValue": value if value - value == 0 else double(value)},
-    bytes: lambda value, redact: blob(value),
+    bytes: blob,
     type(None): lambda value, redact: {},
 }
+TEXTS: dict[type, Callable[[Any, Redact, str], Json]] = {str: lambda value, redact, name: {"stringValue": text(value, redact, name)}, bytes: blob}
 CONTAINERS: dict[type, str] = {list: "array", tuple: "array", dict: "entries"}
 PLAIN: dict[type, Callable[[Any], Any]] = {
     str: str.__str__,
@@ -196,9 +205,8 @@ class Pairs(dict[tuple[str, str], Json]):
 
     def __missing__(self, pair: tuple[str, str]) -> Json:
         name, value = pair
-        fit = text(value, self.redact, name)
-        encoded: Json = {"key": name, "value": {"stringValue": fit}}
-        if fit == value and len(value) <= self.SHORT:
+        encoded = attribute(name, value, self.redact)
+        if encoded["value"]["stringValue"] == value and encoded["key"] == name and len(value) <= self.SHORT:
             if len(self) >= self.MOST:
                 self.clear()
             self[pair] = encoded
@@ -212,6 +220,18 @@ def pairs_of(redact: Redact) -> Pairs:
 
 def attributes(given: Mapping[str, Any], redact: Redact) -> list[Json]:
     """The KeyValue list of a flat mapping, whose keys should be strings; its elements are shared, and for reading only."""
-    table, pairs = VALUES, pairs_of(redact)  # type: ignore[arg-type]  # a function or a Redactor: both hash by identity
+    pairs = pairs_of(redact)  # type: ignore[arg-type]  # a function or a Redactor: both hash by identity
     named = ((name if type(name) is str else key(name), value) for name, value in given.items())
-    return [pairs[name, value] if type(value) is str else {"key": name, "value": table[type(value)](value, redact)} for name, value in named]
+    return [pairs[name, value] if type(value) is str else attribute(name, value, redact) for name, value in named]
+
+
+def attribute(name: str, value: Any, redact: Redact) -> Json:
+    """One KeyValue; a name, too, may be a credential, where a mapping was turned round."""
+    return {"key": text(name, redact), "value": under(name, value, redact)}
+
+
+def under(name: str, value: Any, redact: Redact) -> Json:
+    kind = type(value)
+    if kind in TEXTS:
+        return TEXTS[kind](value, redact, name)
+    return SCALARS[kind](value, redact) if kind in SCALARS else container(value, redact, name)

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 
 import orjson
 
-from otel_agents.assignments import name_beside
+from otel_agents.assignments import name_beside, named_by
 from otel_agents.credentials import redacted_bytes
 from otel_agents.telemetry.slots import (
     FIELD_TYPES,
@@ -156,7 +156,7 @@ class Reader:
             if self.spent():
                 break
             name = self.key(key)
-            read[name if name not in read else f"{name} #{len(read)}"] = self.share(item, named_by(read, name), total - len(read) - 1)
+            read[name if name not in read else f"{name} #{len(read)}"] = self.share(item, named_by(read.items(), name), total - len(read) - 1)
         return read if len(read) >= total else {**read, "…": self.more(total - len(read))}
 
     def share(self, item: Any, name: str, following: int) -> Any:
@@ -267,11 +267,6 @@ def dumps(read: Any, size: int) -> str:
     return orjson.dumps(read).decode() if size <= LIMIT // 4 else json.dumps(read, ensure_ascii=False, separators=(",", ":"))
 
 
-def named_by(read: dict[str, Any], name: str) -> str:
-    """What the value under this key is called: `{"name": "password", "value": …}` says it beside."""
-    return next((read[key] for key in NAMES if type(read.get(key)) is str), name) if name in VALUES else name
-
-
 def is_unprintable(text: str) -> bool:
     return 2 * len(CONTROL.sub("", text)) <= len(text)
 
@@ -317,7 +312,6 @@ UNSET = object()
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]+")
 NOT_FINITE = {float("inf"): "Infinity", float("-inf"): "-Infinity"}
 HARMLESS = frozenset({str, bool, int, float, bytes, type(None)})
-NAMES, VALUES = ("name", "Name", "key", "Key"), frozenset({"value", "Value"})
 MAPPINGS = frozenset({dict, OrderedDict, defaultdict, Counter})
 CONTAINERS = frozenset({list, tuple, set, frozenset, deque}) | MAPPINGS
 KEYS: dict[type, Callable[[Any], str]] = {bool: repr, type(None): repr, float: repr, int: lambda key: str(key) if key.bit_length() <= DIGITS else "<int>"}

@@ -129,11 +129,11 @@ def test_a_line_is_head_item_tail() -> None:
     assert (encode.HEAD["traces"] + item).count(encode.TAIL_START) == 0
 
 
-def test_every_text_is_redacted_and_no_name_of_an_attribute_is() -> None:
+def test_every_text_is_redacted_names_of_attributes_too() -> None:
     line = json.loads(Lines(shout).span(SPAN))["resourceSpans"][0]
     span = line["scopeSpans"][0]["spans"][0]
     assert [span["name"], span["status"]["message"], span["events"][0]["name"]] == ["CHAT M", "REFUSED", "TOKEN"]
-    assert span["attributes"][0] == {"key": "text", "value": {"stringValue": "É"}}
+    assert span["attributes"][0] == {"key": "TEXT", "value": {"stringValue": "É"}}
     assert span["links"][0]["attributes"][0]["value"] == {"stringValue": "RETRY"}
     assert line["resource"]["attributes"][0]["value"] == {"stringValue": "SHOP"}
 
