@@ -51,11 +51,11 @@ def in_one_line(content: Mapping[str, Any]) -> str:
     return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
 
 
-def rendered(thresholds: Thresholds) -> dict[str, str]:
+def rendered(thresholds: Thresholds, places: sources.Places = sources.IN_CONTAINERS) -> dict[str, str]:
     """Grafana's folder: the text of each file by its place in it. thresholds: the `alerts:` section, `{"agent_slow": {"threshold": 60}}`."""
     boards = {f"dashboards/{board.key}.json": as_json(grafana.dashboard(board, thresholds)) for board in BOARDS}
     alerts = {f"rules/{name}": as_yaml(content) for name, content in rules.files(thresholds).items()}
-    return boards | alerts | {f"provisioning/{name}": as_yaml(content) for name, content in sources.files().items()}
+    return boards | alerts | {f"provisioning/{name}": as_yaml(content) for name, content in sources.files(places).items()}
 
 
 def rendered_for_kubernetes(thresholds: Thresholds) -> dict[str, str]:
@@ -68,9 +68,9 @@ def rendered_for_kubernetes(thresholds: Thresholds) -> dict[str, str]:
     return {f"{folder}/{name}.yaml": as_yaml(content) for folder, found in complete.items() for name, content in found.items()}
 
 
-def render(folder: Path, thresholds: Thresholds, *, kubernetes: bool = False) -> list[Path]:
+def render(folder: Path, thresholds: Thresholds, *, kubernetes: bool = False, places: sources.Places = sources.IN_CONTAINERS) -> list[Path]:
     """Write the files below this folder, made where it is missing, and give their paths; only files whose text changes are touched."""
-    files = rendered_for_kubernetes(thresholds) if kubernetes else rendered(thresholds)
+    files = rendered_for_kubernetes(thresholds) if kubernetes else rendered(thresholds, places)
     return [written(folder / name, content) for name, content in files.items()]
 
 

@@ -5,6 +5,8 @@ Grafana reads `$NAME` in these files as a variable of its environment; what it s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from otel_agents import semconv as names
@@ -15,15 +17,28 @@ Json = dict[str, Any]
 VERSION = {"apiVersion": 1}
 PUSHED_EVERY = "60s"  # OTEL_AGENTS_METRIC_INTERVAL's default: a shorter one hides two thirds of the programs that run for seconds
 OWN_TAGS = "{$$__tags}"
-URLS = {"prometheus": "http://prometheus:9090", "loki": "http://loki:3100", "tempo": "http://tempo:3200", "alertmanager": "http://alertmanager:9093"}
 
 
-def data_sources() -> Json:
-    return {**VERSION, "datasources": [prometheus(), loki(), tempo(), alertmanager()]}
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where Grafana finds each store (`prometheus`, `loki`, `tempo`, `alertmanager`) and the folder of the boards."""
+
+    urls: Mapping[str, str]
+    boards: str
+
+
+IN_CONTAINERS = Places(
+    {"prometheus": "http://prometheus:9090", "loki": "http://loki:3100", "tempo": "http://tempo:3200", "alertmanager": "http://alertmanager:9093"},
+    "/etc/grafana/dashboards/otel-agents",
+)
+
+
+def data_sources(urls: Mapping[str, str]) -> Json:
+    return {**VERSION, "datasources": [{**source, "url": urls[source["uid"]]} for source in (prometheus(), loki(), tempo(), alertmanager())]}
 
 
 def source(kind: str, title: str, data: Json, **more: Any) -> Json:
-    return {"name": title, "uid": kind, "type": kind, "access": "proxy", "url": URLS[kind], **more, "jsonData": data}
+    return {"name": title, "uid": kind, "type": kind, "access": "proxy", "url": "", **more, "jsonData": data}
 
 
 def prometheus() -> Json:
@@ -84,9 +99,9 @@ def alertmanager() -> Json:
     return source("alertmanager", "Agents: alerts", {"implementation": "prometheus", "handleGrafanaManagedAlerts": False})
 
 
-def providers() -> Json:
-    """The boards, read from the folder that is mounted there."""
-    options = {"path": "/etc/grafana/dashboards/otel-agents", "foldersFromFilesStructure": False}
+def providers(folder: str) -> Json:
+    """The boards, read from this folder."""
+    options = {"path": folder, "foldersFromFilesStructure": False}
     provider = {
         "name": "otel-agents",
         "orgId": 1,
@@ -100,12 +115,16 @@ def providers() -> Json:
     return {**VERSION, "providers": [provider]}
 
 
-def contact() -> Json:
+def contact(alertmanager: str) -> Json:
     """Alerts that somebody makes in Grafana go where ours go: to the Alertmanager, whose configuration says whom they reach."""
-    receiver = {"uid": "otel-agents-alertmanager", "type": "prometheus-alertmanager", "settings": {"url": URLS["alertmanager"]}}
+    receiver = {"uid": "otel-agents-alertmanager", "type": "prometheus-alertmanager", "settings": {"url": alertmanager}}
     return {**VERSION, "contactPoints": [{"orgId": 1, "name": "otel-agents", "receivers": [receiver]}]}
 
 
-def files() -> dict[str, Json]:
+def files(places: Places) -> dict[str, Json]:
     """The provisioning files by their place."""
-    return {"datasources/otel-agents.yaml": data_sources(), "dashboards/otel-agents.yaml": providers(), "alerting/otel-agents.yaml": contact()}
+    return {
+        "datasources/otel-agents.yaml": data_sources(places.urls),
+        "dashboards/otel-agents.yaml": providers(places.boards),
+        "alerting/otel-agents.yaml": contact(places.urls["alertmanager"]),
+    }

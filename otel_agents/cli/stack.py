@@ -5,7 +5,7 @@
   check   send a trace, a metric and a log line through, and find all three again
   open    say where everything is, and open Grafana where there is one
   build   build the servers' binaries that are missing, without starting any
-  render  write dashboards, rules and provisioning, with the thresholds of the configuration file's `alerts:` section
+  render  write dashboards, rules and provisioning anew, with the thresholds of the configuration file's `alerts:` section, and use them
   down    stop it; data stays, unless --delete-data
 
 With a Docker engine it runs in containers. Without one (or with --native) the servers are processes of yours, on loopback only: binaries from PATH, or built
@@ -25,8 +25,9 @@ from otel_agents.cli import screen
 from otel_agents.stack import build, compose, home, native
 from otel_agents.stack.check import Result, check
 from otel_agents.stack.compose import Compose
+from otel_agents.stack.home import Home
 from otel_agents.stack.native import Native
-from otel_agents.stack.problem import Problem
+from otel_agents.stack.problem import Problem, writing
 from otel_agents.stack.servers import GRAFANA_PORT, PORTS
 from otel_agents.stack.status import Standing, as_json, standings
 from otel_agents.stack.stores import Stores, ask
@@ -41,9 +42,10 @@ GRAFANA = f"http://localhost:{GRAFANA_PORT}"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="{" + ",".join(SUMMARIES) + "}")
     for verb, summary in SUMMARIES.items():
-        one = verbs.add_parser(verb, help=summary, description=summary.capitalize() + ".")
+        one = verbs.add_parser(verb, help=summary, description=f"{summary[0].upper()}{summary[1:]}.")
         one.add_argument("--json", action="store_true", help="print JSON for programs")
-        one.add_argument("--home", type=Path, metavar="DIR", help="the folder of the native stack (default: the user's state folder)")
+        if verb != "build":
+            one.add_argument("--home", type=Path, metavar="DIR", help="the folder of the stack (default: the user's state folder)")
         for name, given in OPTIONS.get(verb, {}).items():
             one.add_argument(name, **given)
 
@@ -54,9 +56,22 @@ SUMMARIES = {
     "check": "send a trace, a metric and a log line through, and find them again",
     "open": "say where everything is, and open Grafana where there is one",
     "build": "build the servers' binaries that are missing",
-    "render": "write dashboards, alert rules and provisioning files",
+    "render": "write dashboards, alert rules and provisioning files anew",
     "down": "stop the stack",
 }
+
+
+def seconds(text: str) -> float:
+    """A number above 0."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0")
+    return found
+
+
 OVERLAY = "a further Collector configuration: a name in collector/overlays, or a file (native only)"
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "up": {
@@ -64,12 +79,12 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "--free-ports": {"action": "store_true", "help": "listen on free ports instead of the usual ones (native only)"},
         "--overlay": {"action": "append", "default": [], "metavar": "NAME", "help": OVERLAY},
     },
-    "check": {"--seconds": {"type": float, "default": 30.0, "metavar": "N", "help": "how long to look for each (default: 30)"}},
+    "check": {"--seconds": {"type": seconds, "default": 30.0, "metavar": "N", "help": "how long to look for each (default: 30)"}},
     "render": {
-        "--to": {"type": Path, "metavar": "DIR", "help": "where to (default: the folder that the stack reads)"},
+        "--to": {"type": Path, "metavar": "DIR", "help": "for use elsewhere (default: for the stack, whose Prometheus reads the rules again)"},
         "--kubernetes": {"action": "store_true", "help": "for a cluster: a folder of ConfigMaps, one with a PrometheusRule, each for kubectl apply -k"},
     },
-    "down": {"--delete-data": {"action": "store_true", "help": "delete what the servers stored, too"}},
+    "down": {"--delete-data": {"action": "store_true", "help": "delete what the servers stored and logged, too"}},
 }
 
 
@@ -87,7 +102,11 @@ def stack_of(options: argparse.Namespace, tell: Tell = native.quiet) -> Native |
     own = native.usual(options.home, tell)
     if options.home is not None or getattr(options, "native", False) or own.is_up():
         return own
-    return Compose() if compose.engine_answers() else own
+    return Compose(own.home.grafana) if compose.engine_answers() else own
+
+
+def home_of(options: argparse.Namespace) -> Home:
+    return native.usual(options.home).home
 
 
 def ports_of(stack: Native | Compose) -> Mapping[str, int]:
@@ -98,12 +117,17 @@ def ports_of(stack: Native | Compose) -> Mapping[str, int]:
 
 
 def up(options: argparse.Namespace) -> int:
+    from otel_agents.cli.rendering import give, thresholds
+
     with Progress(options) as tell:
-        stack = stack_of(options, tell)
+        stack, own = stack_of(options, tell), home_of(options)
+        if isinstance(stack, Compose) and (options.free_ports or options.overlay):
+            raise Problem("--free-ports and --overlay are for the native stack; add --native")
+        wanted = thresholds(own)
+        give(stack, own, wanted)
         if isinstance(stack, Native):
             stack.up(free_ports=options.free_ports, overlays=options.overlay)
-        elif options.free_ports or options.overlay:
-            raise Problem("--free-ports and --overlay are for the native stack; add --native")
+            give(stack, own, wanted)  # its ports are known by now
         else:
             stack.up()
     if options.json:
@@ -142,13 +166,29 @@ def render_files(options: argparse.Namespace) -> int:
     from otel_agents.boards.render import render
     from otel_agents.settings import load
 
-    usual = home.collector() / "kubernetes" / "overlays" if options.kubernetes else home.grafana()
-    paths = render(options.to or usual, load().alerts, kubernetes=options.kubernetes)
+    if options.to is not None:
+        with writing():
+            paths = render(options.to, load().alerts, kubernetes=options.kubernetes)
+    elif options.kubernetes:
+        raise Problem("where to? The stack reads no objects of a cluster: otel-agents stack render --kubernetes --to DIR")
+    else:
+        paths = render_for(stack_of(options), home_of(options))
     if options.json:
         screen.print_json([str(path) for path in paths])
     else:
         print("\n".join(map(str, paths)))
     return 0
+
+
+def render_for(stack: Native | Compose, own: Home) -> list[Path]:
+    """Give the stack what it reads anew, with exactly the thresholds of the configuration file."""
+    from otel_agents.cli.rendering import give
+    from otel_agents.settings import load
+
+    paths = give(stack, own, load().alerts)
+    if stack.is_up():
+        stack.take_rules()
+    return paths
 
 
 class Progress:
@@ -261,7 +301,8 @@ def places(stack: Native | Compose) -> dict[str, str]:
     given = ports_of(stack)
     known = {"otlp/http": stores.otlp, "otlp/grpc": f"http://127.0.0.1:{given['otlp_grpc']}", "prometheus": stores.prometheus}
     known |= {"loki": stores.loki, "tempo": stores.tempo, "alertmanager": stores.alertmanager}
-    return {**({"grafana": GRAFANA} if grafana_answers() else {}), **known, "configuration": str(home.collector()), "dashboards": str(home.grafana())}
+    own = stack.home.grafana if isinstance(stack, Native) else stack.grafana
+    return {**({"grafana": GRAFANA} if grafana_answers() else {}), **known, "configuration": str(home.collector()), "dashboards": str(own)}
 
 
 def show_places(stack: Native | Compose) -> None:
@@ -277,7 +318,8 @@ There is no Grafana here. What was recorded is read with `otel-agents traces` an
   curl '{prometheus}/api/v1/query?query=sum+by+(gen_ai_agent_name)(otel_agents_runs_total)'
   curl -G '{loki}/loki/api/v1/query_range' --data-urlencode 'query={{service_name=~".+"}}'
   curl '{tempo}/api/search?limit=20'
-A Grafana of your own: give it the folder {dashboards}/provisioning (see {dashboards}/README.md)."""
+A Grafana of yours has the boards and these stores when it is started with
+  GF_PATHS_PROVISIONING={dashboards}/provisioning"""
 
 VERBS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "up": up,

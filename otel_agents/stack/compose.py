@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from otel_agents.stack import home
 from otel_agents.stack.native import stores_at
@@ -32,15 +34,22 @@ def succeeds(*words: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Compose:
-    """The project of this user's Docker engine."""
+    """The project of this user's Docker engine. grafana: the folder with its boards, rules and provisioning."""
+
+    grafana: Path
 
     def is_up(self) -> bool:
-        done = subprocess.run(self.words("ps", "--quiet", "--status=running"), capture_output=True, text=True, check=False)
+        done = subprocess.run(self.words("ps", "--quiet", "--status=running"), capture_output=True, text=True, env=self.environment(), check=False)
         return done.returncode == 0 and bool(done.stdout.strip())
 
     def up(self) -> None:
         """Start what does not run, and return when all of it is healthy; pulls images at the first time."""
         self.run("up", "--detach", "--wait")
+        self.take_rules()
+
+    def take_rules(self) -> None:
+        """Let Prometheus read the rules again."""
+        self.run("kill", "--signal", "SIGHUP", "prometheus")
 
     def down(self, *, delete: bool = False) -> None:
         self.run("down", *(["--volumes"] if delete else []))
@@ -50,9 +59,12 @@ class Compose:
 
     def run(self, *what: str) -> None:
         words = self.words(*what)
-        done = subprocess.run(words, check=False)
+        done = subprocess.run(words, env=self.environment(), check=False)
         if done.returncode:
             raise Problem(FAILED.format(command=" ".join(words), status=done.returncode))
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "STACK_GRAFANA": str(self.grafana)}
 
     def words(self, *what: str) -> Sequence[str]:
         return ["docker", "compose", "--project-name", PROJECT, "--file", str(home.collector() / "compose.yaml"), *what]

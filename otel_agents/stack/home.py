@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from otel_agents.places import journal_folder
-from otel_agents.stack.problem import Problem
+from otel_agents.stack.problem import Problem, writing
 
 HERE, CHECKOUT = Path(__file__).parent, Path(__file__).parents[2]
 BINARIES_VARIABLE = "OTEL_AGENTS_STACK_BIN"
@@ -73,12 +73,23 @@ class Home:
     path: Path
 
     def make(self) -> None:
-        """Make it, for this user alone: what agents said is in its data."""
-        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """Make it, for this user alone: what agents said is in its data. Raises Problem."""
+        with writing():
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @property
     def record(self) -> Path:
         return self.path / "stack.json"
+
+    @property
+    def thresholds(self) -> Path:
+        """Of its alerts, as it was given them."""
+        return self.path / "alerts.json"
+
+    @property
+    def grafana(self) -> Path:
+        """Boards, rules and provisioning with these thresholds."""
+        return self.path / "grafana"
 
     @property
     def lock(self) -> Path:

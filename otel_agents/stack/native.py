@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -133,13 +134,21 @@ class Native:
         for folder in (etc / "targets", etc / "rules", *(self.home.data(server.name) for server in SERVERS)):
             folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(home.collector() / "prometheus.yaml", etc)
-        for rules in (etc / "rules").glob("*"):
-            rules.unlink()
-        for rules in (home.grafana() / "rules").glob("*.yaml"):
-            shutil.copy(rules, etc / "rules")
+        self.take_rules()
         jobs = [{"targets": [f"{ports.LOOPBACK}:{taken[name]}"], "labels": {"job": name}} for name in SCRAPED]
         (etc / "targets" / "servers.yaml").write_text(json.dumps(jobs, indent=2))  # JSON is YAML
         (etc / "targets" / "alertmanager.yaml").write_text(json.dumps([{"targets": [f"{ports.LOOPBACK}:{taken['alertmanager']}"]}]))
+
+    def take_rules(self) -> None:
+        """Put the rules where Prometheus reads them, and let it read them again if it runs and they have changed."""
+        wanted, given = (rules_in(folder) for folder in (self.home.grafana / "rules", self.home.settings / "rules"))
+        wanted = wanted or rules_in(home.grafana() / "rules")
+        for name in given.keys() - wanted.keys():
+            (self.home.settings / "rules" / name).unlink()
+        for name, text in wanted.items():
+            (self.home.settings / "rules" / name).write_text(text, encoding="utf-8")
+        if wanted != given and (process := self.record().process("prometheus")) is not None and processes.lives(process):
+            processes.send(process, signal.SIGHUP)
 
     def start(self, server: Server, found: Found, record: Record) -> None:
         self.tell(server.name, "starting")
@@ -192,7 +201,7 @@ class Native:
             stopped = [server.name for server in reversed(SERVERS) if self.stop(server)]
             self.stop_strays()
             if delete:
-                for folder in ("data", "logs", "etc"):
+                for folder in ("data", "logs", "etc", "grafana"):
                     shutil.rmtree(self.home.path / folder, ignore_errors=True)
         return stopped
 
@@ -216,6 +225,10 @@ class Native:
             meanwhile()
             self.start(server, build.have([server])[name], self.record())
         self.await_server(server, time.monotonic() + READY_S, READY_S)
+
+
+def rules_in(folder: Path) -> dict[str, str]:
+    return {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.yaml")}
 
 
 def variables(overlays: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from rendered_boards import ROOT, dashboards, panels
 
 from otel_agents.boards.render import BOARDS
-from otel_agents.boards.sources import data_sources
+from otel_agents.boards.sources import IN_CONTAINERS, data_sources
 
 Json = dict[str, Any]
 UIDS = ["oa-fleet", "oa-agent", "oa-models", "oa-cost", "oa-tools", "oa-memory", "oa-conversations", "oa-pipeline"]
@@ -75,7 +75,7 @@ def test_the_first_line_is_the_question_and_the_second_has_few_figures(board: Js
 def test_data_sources_are_the_readers_choice(board: Json) -> None:
     """Every reference is a variable, and each variable's default is the uid of ours."""
     stores = {variable["name"]: variable for variable in board["templating"]["list"] if variable["type"] == "datasource"}
-    uids = {source["uid"] for source in data_sources()["datasources"]}
+    uids = {source["uid"] for source in data_sources(IN_CONTAINERS.urls)["datasources"]}
     for name, variable in stores.items():
         assert (variable["query"], variable["current"]["value"]) == (name, name)
         assert name in uids

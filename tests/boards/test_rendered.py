@@ -26,7 +26,7 @@ def test_committed_files_are_what_the_code_renders(folder: str) -> None:
     home = ROOT / folder
     found = {str(path.relative_to(home)): path.read_text() for pattern in RENDERED for path in home.glob(pattern) if path.is_file()}
     assert sorted(found) == sorted(expected)
-    assert [name for name in found if found[name] != expected[name]] == [], "render them again: otel-agents stack render"
+    assert [name for name in found if found[name] != expected[name]] == [], f"render them again: otel-agents stack render --to {folder} (--kubernetes)"
 
 
 @pytest.mark.parametrize("files", FOLDERS.values())

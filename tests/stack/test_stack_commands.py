@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from patience import until_it_holds
 from processes import environment, run
 
@@ -25,6 +26,7 @@ from otel_agents.stack import home, processes
 from otel_agents.stack.native import usual
 from otel_agents.stack.processes import Process
 from otel_agents.stack.servers import SERVERS
+from otel_agents.stack.stores import ask
 
 ROOT = Path(__file__).parents[2]
 ALL = {server.name for server in SERVERS}
@@ -244,6 +246,66 @@ def test_an_overlay_gets_its_variables_and_the_next_up_remembers_them(user: User
     assert other.stderr == "otel-agents stack: the stack runs already, with another configuration. End it first: otel-agents stack down\n"
 
 
+def slow(user: User) -> str:
+    """The threshold of AgentSlow as the running Prometheus has it."""
+    groups = ask(f"{usual(user.record.parent).stores().prometheus}/api/v1/rules").json["data"]["groups"]
+    [expression] = [rule["query"] for group in groups for rule in group["rules"] if rule["name"] == "AgentSlow"]
+    return str(re.findall(r"> (\S+) and", expression)[0])
+
+
+def test_thresholds_reach_a_prometheus_that_runs_and_stay(user: User) -> None:
+    settings = user.folder / "otel-agents.yaml"
+    settings.write_text("alerts: { agent_slow: 7.5 }\n")
+    assert user.command("up", "--native", "--free-ports").returncode == 0
+    running = user.processes()
+    assert slow(user) == "7.5"
+    settings.write_text("alerts: { agent_slow: 9 }\n")
+    assert user.command("render").returncode == 0
+    until_it_holds(lambda: slow(user) == "9")
+    settings.unlink()
+    assert user.command("up", "--native").returncode == 0, "where no file has any, they stay"
+    board = json.loads((user.record.parent / "grafana" / "dashboards" / "agent.json").read_text())
+    assert '"value": 9' in json.dumps(board)
+    assert slow(user) == "9"
+    assert user.command("render").returncode == 0
+    until_it_holds(lambda: slow(user) == "120")
+    assert user.processes() == running
+
+
+def test_a_grafana_of_ones_own_is_told_where_everything_is(user: User) -> None:
+    """By the variable that `open` shows: each data source answers at its address, and the boards are where the provider looks."""
+    user.command("up", "--native", "--free-ports")
+    [folder] = re.findall(r"GF_PATHS_PROVISIONING=(\S+)", user.command("open").stdout)
+    sources = yaml.safe_load(Path(folder, "datasources", "otel-agents.yaml").read_text())["datasources"]
+    ready = {server.name: server.ready for server in SERVERS}
+    assert {source["uid"]: ask(source["url"] + ready[source["uid"]]).status for source in sources} == dict.fromkeys(ALL - {"otelcol"}, 200)
+    [provider] = yaml.safe_load(Path(folder, "dashboards", "otel-agents.yaml").read_text())["providers"]
+    assert len(list(Path(provider["options"]["path"]).glob("*.json"))) == 8
+
+
+def test_a_wrong_configuration_is_said_before_anything_starts(user: User) -> None:
+    (user.folder / "otel-agents.yaml").write_text("alerts: { agent_slow: fast }\n")
+    done = user.command("up", "--native", "--free-ports")
+    assert (done.returncode, done.stderr) == (2, "otel-agents: otel-agents.yaml:1 alerts agent_slow.threshold is not a number\n")
+    assert user.processes() == {}
+
+
+NO_SECONDS = "is no number of seconds above 0"
+WRONG_USE = {
+    ("render", "--to", "/proc/nowhere"): (1, "otel-agents stack: /proc/nowhere can't be written: no such file or directory"),
+    ("render", "--kubernetes"): (1, "otel-agents stack: where to? The stack reads no objects of a cluster: otel-agents stack render --kubernetes --to DIR"),
+    ("up", "--native", "--home", "/proc/nowhere"): (1, "otel-agents stack: /proc/nowhere can't be written: no such file or directory"),
+    ("check", "--seconds", "-1"): (2, f"otel-agents stack check: argument --seconds: '-1' {NO_SECONDS} (try: otel-agents stack check --help)"),
+    ("build", "--home", "x"): (2, "otel-agents stack: unrecognized arguments: --home x (try: otel-agents stack --help)"),
+}
+
+
+@pytest.mark.parametrize("words", WRONG_USE, ids=" ".join)
+def test_wrong_use_is_one_line_that_says_how(user: User, words: tuple[str, ...]) -> None:
+    done = user.command(*words)
+    assert (done.returncode, done.stdout, done.stderr.rstrip()) == (WRONG_USE[words][0], "", WRONG_USE[words][1])
+
+
 WRONG_OVERLAYS = {
     "no-such": "there is no overlay 'no-such', and no such file. There are: agent-tier, ",
     "tenant": "STACK_TENANT is not set; the first lines of ",
@@ -283,3 +345,4 @@ def test_every_verb_has_help(user: User) -> None:
         done = user.command(verb, "--help")
         assert done.returncode == 0
         assert "--json" in done.stdout
+        assert "grafana" not in done.stdout, "a name has its capital"
