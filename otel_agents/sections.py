@@ -87,7 +87,7 @@ def misplaced(alerts: Mapping[str, Table]) -> Iterator[tuple[Place, str]]:
     for name, table in alerts.items():
         threshold = table.get("threshold")
         if name not in ALERTS:
-            yield ("alerts", name), f"is no alert{nearest(name, tuple(ALERTS))}: there are {', '.join(ALERTS)}"
+            yield ("alerts", name), f"is no alert that has a threshold{nearest(name, tuple(ALERTS))}: there are {', '.join(ALERTS)}"
         elif is_number(threshold) and not ALERTS[name][0] < threshold <= ALERTS[name][1]:
             yield ("alerts", name), f"has a threshold of {threshold} that can't be right: write {bounds(*ALERTS[name])}"
 

@@ -22,7 +22,7 @@ from otel_agents.analysis.folder import Folder
 from otel_agents.analysis.folder import Segment as Kept
 from otel_agents.cli import reading, screen
 from otel_agents.environment import SIGNALS
-from otel_agents.journal.delivery import Courier
+from otel_agents.journal.delivery import FAILING, Courier
 from otel_agents.journal.files import NAME, Segment, as_sent
 from otel_agents.journal.reading import Line, batches, lines_of
 from otel_agents.journal.tally import Offsets, Said, Tally
@@ -57,6 +57,9 @@ def run(options: argparse.Namespace) -> int:
         screen.say(NOWHERE)
         return 2
     folder = Folder(reading.journal_of(options))
+    if not folder.path.is_dir():
+        reading.say_empty(folder)
+        return 1
     with replayed(folder, settings.destination) as memory:
         if memory is None:
             screen.say(BUSY)
@@ -95,7 +98,6 @@ def place(url: str) -> str:
 @contextmanager
 def replayed(folder: Folder, destination: str) -> Iterator[Offsets | None]:
     """What earlier replays to this destination sent, held for us alone; None while another replay has it."""
-    folder.path.mkdir(parents=True, exist_ok=True)
     path = folder.path / f"replayed-{sha256(destination.encode()).hexdigest()[:16]}.json"
     with path.with_suffix(".lock").open("w") as lock:
         try:
@@ -147,13 +149,21 @@ class Outcome:
     problems: dict[str, str] = field(default_factory=dict)
 
 
+class Heard(Said):
+    """What a courier says, but for an endpoint that does not take it: we wait for it, and say so at the end."""
+
+    def once(self, what: str, message: str, *values: object) -> None:
+        if not what.startswith(FAILING):
+            super().once(what, message, *values)
+
+
 def replay(task: Replay) -> Outcome:
     """Send every waiting segment, and remember each batch that was taken."""
     waiting = task.waiting()
     outcome = Outcome(total=sum(one.size - offset for one, offset in waiting), files=len(waiting))
     if task.options.dry_run or not waiting:
         return outcome
-    couriers = {signal: Courier(signal, endpoint, task.tally, Said()) for signal, endpoint in task.endpoints.items()}
+    couriers = {signal: Courier(signal, endpoint, task.tally, Heard()) for signal, endpoint in task.endpoints.items()}
     with Progress(outcome, task.options) as told:
         for one, offset in waiting:
             if one.signal not in outcome.problems and (problem := send(task, couriers[one.signal], one, offset, outcome, told)):

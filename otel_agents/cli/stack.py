@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ from otel_agents.stack.compose import Compose
 from otel_agents.stack.home import Home
 from otel_agents.stack.native import Native
 from otel_agents.stack.problem import Problem, writing
-from otel_agents.stack.servers import GRAFANA_PORT, PORTS
+from otel_agents.stack.servers import GRAFANA_PORT, PORTS, SERVERS
 from otel_agents.stack.status import Standing, as_json, standings
 from otel_agents.stack.stores import Stores, ask
 
@@ -241,10 +241,23 @@ def print_status(stack: Native | Compose, options: argparse.Namespace) -> int:
     elif not any(one.is_up for one in found):
         screen.say(NOT_UP)
     else:
-        screen.print_table(screen.console(), COLUMNS, list(map(cells, found)), right=COLUMNS[-2:])
+        screen.print_table(screen.console(), COLUMNS, list(map(cells, found)), right=COLUMNS[-2:], flexible="UP")
         if isinstance(stack, Native):
-            print(f"\nlogs {stack.home.path / 'logs'}   data {stack.home.path / 'data'}   configuration {home.collector()}")
+            print(f"\nlogs           {stack.home.path / 'logs'}\ndata           {stack.home.path / 'data'}\nconfiguration  {home.collector()}")
+        say_missing(stack, [one.name for one in found if not one.is_up])
     return int(not all(one.is_up for one in found))
+
+
+MISSING = "otel-agents stack: {name} is not up. Why: {log}. Start it again: otel-agents stack up"
+
+
+def say_missing(stack: Native | Compose, names: Iterable[str]) -> None:
+    for name in names:
+        screen.say(MISSING.format(name=name, log=log_of(stack, name)))
+
+
+def log_of(stack: Native | Compose, name: str) -> str:
+    return str(stack.home.log(name)) if isinstance(stack, Native) else " ".join(stack.words("logs", name))
 
 
 def runs_as(stack: Native | Compose) -> str:
@@ -284,6 +297,7 @@ def open_up(options: argparse.Namespace) -> int:
         screen.print_json(places(stack))
         return 0
     show_places(stack)
+    say_missing(stack, [server.name for server in reversed(SERVERS) if isinstance(stack, Native) and server.name not in stack.living()])
     if grafana_answers() and sys.stdout.isatty():
         import webbrowser
 

@@ -28,6 +28,7 @@ PATIENCE = 4  # HTTP 500 so many times for the same lines: perhaps it is the lin
 HOPELESS = 16  # items refused one by one before we take it for the endpoint's fault
 SMALLER = (4, 16, 64)  # parts of its size to which an item is cut that was too large alone
 
+FAILING = "failing "  # what begins the name of that message
 BEGAN = "otel-agents: %s do not get to %s: %s. They wait in the journal and are tried again."
 OVER = "otel-agents: %s get to %s again."
 SWITCHED = "otel-agents: %s does not take OTLP/JSON (%s); sending protobuf from now on. OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf saves the try."
@@ -174,7 +175,7 @@ class Courier:
         self._said.once("rejected" + self.signal, REJECTED, self._place(), self.signal, what)
 
     def _failing_name(self) -> str:
-        return "failing" + self.signal
+        return FAILING + self.signal
 
     def _place(self) -> str:
         host, port = self.client.address()

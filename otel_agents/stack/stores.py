@@ -51,7 +51,8 @@ def ask(url: str, body: bytes | None = None, timeout: float = 10.0, **headers: s
         with refused:
             return Answer(refused.code, refused.read())
     except (OSError, ValueError) as problem:
-        return Answer(0, str(getattr(problem, "reason", problem)).encode())
+        reason = getattr(problem, "reason", problem)
+        return Answer(0, str(getattr(reason, "strerror", None) or reason).lower().encode())
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,15 @@ def test_nobody_there_is_said_in_a_line(command: Command, written: Written) -> N
     kept(written)
     with closed_port() as url:
         result = command("replay", "--to", url, "--patience", "1s")
-    assert (result.status, "connection refused" in result.err) == (1, True)
+    assert result.status == 1
+    assert [line.split(" do not get to ")[0] for line in result.err.splitlines()] == ["otel-agents replay: logs", "otel-agents replay: traces"], "once each"
+    assert result.err.count(": connection refused. What went out is remembered; run it again when the endpoint is well.") == 2
+
+
+def test_a_journal_that_is_not_there_is_said_and_not_made(command: Command, tmp_path: Path, receiver: Receiver) -> None:
+    result = command("replay", "--to", receiver.url, "--journal", str(tmp_path / "nowhere"))
+    assert (result.status, result.err.splitlines()[0]) == (1, f"otel-agents: nothing has been recorded in {tmp_path / 'nowhere'} yet.")
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_without_an_endpoint_it_says_what_to_write(command: Command, written: Written) -> None:

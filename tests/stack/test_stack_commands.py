@@ -122,7 +122,10 @@ def test_up_is_idempotent_finishes_what_was_killed_and_survives_a_lost_record(us
     os.killpg(before["loki"].pid, signal.SIGKILL)
     until_it_holds(lambda: not processes.lives(before["loki"]))
     status = user.json("status")
-    assert (status["up"], [one["name"] for one in status["servers"] if not one["up"]]) == (False, ["loki"])
+    assert (status["up"], [(one["name"], one["problem"]) for one in status["servers"] if not one["up"]]) == (False, [("loki", "connection refused")])
+    log = user.record.parent / "logs" / "loki.log"
+    for verb in ("status", "open"):
+        assert user.command(verb).stderr == f"otel-agents stack: loki is not up. Why: {log}. Start it again: otel-agents stack up\n"
     assert user.command("up", "--native").returncode == 0
     assert {name for name, process in user.processes().items() if process != before[name]} == {"loki"}
     user.record.unlink()
