@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from otel_agents.journal.files import Segment
 
 REQUEST_BYTES = 2**19  # half of a MiB: joined and compressed before the program could notice
 REQUEST_ITEMS = 2000
+PIECE_BYTES = 2**16  # of it are joined in one step, for which no other thread runs
+REST_S = 0.0001
 LONGEST = 2**23  # what has no newline for so long was not written by us
 
 
@@ -70,14 +73,40 @@ class Alike(Sequence[bytes]):
 
 
 def alike(signal: str, chunk: bytes) -> Alike | None:
-    """The whole lines of a chunk as one request, joined in one step; None where they are not alike. Quotes in strings are escaped: no item holds a seam."""
+    """The whole lines of a chunk as one request; None where they are not alike. Quotes in strings are escaped: no item holds a seam.
+
+    It is joined in pieces, each in one step, and between them the program's threads have their turn.
+    """
     head, count = HEAD[signal], chunk.count(b"\n")
     first = chunk[: chunk.find(b"\n") + 1]
     tail = first[cut:] if (cut := first.rfind(TAIL_START)) > 0 else b""
-    seam = tail + head
-    if not tail or count > REQUEST_ITEMS or not (chunk.startswith(head) and chunk.endswith(tail)) or not chunk.count(seam) + 1 == chunk.count(head) == count:
+    if not tail or count > REQUEST_ITEMS:
         return None
-    return Alike(chunk, count, chunk[:-1].replace(seam, b","))
+    items = []
+    for piece in pieces(chunk):
+        joined = items_of(piece, head, tail)
+        if joined is None:
+            return None
+        items.append(joined)
+        time.sleep(REST_S)
+    return Alike(chunk, count, head + b",".join(items) + tail[:-1])
+
+
+def pieces(chunk: bytes) -> Iterator[bytes]:
+    """The whole lines of a chunk, some at a time."""
+    start = 0
+    while start < len(chunk):
+        end = chunk.find(b"\n", min(start + PIECE_BYTES, len(chunk) - 1)) + 1
+        yield chunk[start:end]
+        start = end
+
+
+def items_of(piece: bytes, head: bytes, tail: bytes) -> bytes | None:
+    """The items of lines that have this head and this tail; None where one has not."""
+    seam, count = tail + head, piece.count(b"\n")
+    if not (piece.startswith(head) and piece.endswith(tail) and piece.count(seam) + 1 == piece.count(head) == count):
+        return None
+    return piece[len(head) : -len(tail)].replace(seam, b",")
 
 
 def readable(signal: str, raw: bytes) -> bytes | None:

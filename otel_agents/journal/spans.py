@@ -120,6 +120,9 @@ class LeanSpan(SdkSpan):
         given = attributes or {}
         return dict(given) if look is None else {key: look.read(value, key) for key, value in given.items() if type(key) is str}
 
+    def get_span_context(self) -> SpanContext:
+        return self._context  # type: ignore[return-value]  # ours always have one
+
     @property
     def is_touched(self) -> bool:
         """Whether somebody has changed it by the SDK's own methods: each of them takes its lock."""
@@ -164,20 +167,23 @@ class LeanSpans(Spans):
         if not self._is_alone:
             return super().start(name, context, kind, attributes, start_time)
         above: Any = context.get(SPAN)
-        parent = above.get_span_context() if above is not None else None
-        if parent is not None and not parent.is_valid:
-            parent = None
-        trace_id, random = (self._ids.generate_trace_id(), self._random) if parent is None else (parent.trace_id, parent.trace_flags & RANDOM)
-        sampled, recording, state, told = self._decided(parent, context, trace_id, name, kind, attributes)
+        parent = None if above is None else above._context if type(above) is LeanSpan else above.get_span_context()
+        if parent is None or not parent.is_valid:
+            parent, trace_id, flags, state = None, self._ids.generate_trace_id(), SAMPLED, None
+        else:
+            trace_id, _, _, flags, state, _ = parent
+        told: Mapping[str, Any] | None = attributes
+        sampled, recording = SAMPLED, True
+        if not (self._keeps_all and flags & SAMPLED):
+            sampled, recording, state, told = self._decided(context, trace_id, name, kind, attributes)
+        random = self._random if parent is None else flags & RANDOM
         ids = SpanContext(trace_id, self._ids.generate_span_id(), False, FLAGS[sampled | random], state)
         return LeanSpan(self._sdk, name, ids, parent, kind, told, start_time, self._look) if recording else NonRecordingSpan(ids)
 
     def _decided(
-        self, parent: SpanContext | None, context: Context, trace_id: int, name: str, kind: SpanKind, attributes: Mapping[str, Any]
+        self, context: Context, trace_id: int, name: str, kind: SpanKind, attributes: Mapping[str, Any]
     ) -> tuple[int, bool, TraceState | None, Mapping[str, Any] | None]:
         """Whether it is sampled, whether it is recorded, the trace's state, and the attributes that it starts with: the sampler may add some."""
-        if self._keeps_all and (parent is None or parent.trace_flags & SAMPLED):
-            return SAMPLED, True, None if parent is None else parent.trace_state, attributes
         result = self._sampler.should_sample(context, trace_id, name, kind, attributes, ())
         decision = result.decision
         return SAMPLED if decision is RECORDED else 0, decision is not DROPPED, result.trace_state, result.attributes
@@ -187,7 +193,7 @@ class LeanSpans(Spans):
         if type(span) is not LeanSpan or span.is_touched or len(attributes) > MOST or not self._is_alone:
             return super().end(span, told, attributes, name, error, end_time)
         span._name, span._end_time = name or span._name, end_time
-        if span.get_span_context().trace_flags & SAMPLED:
+        if span.get_span_context()[3] & SAMPLED:
             self._append("traces", self._line(span, attributes if span._told is told else {**(span._told or {}), **attributes}, error))
 
     def _line(self, span: LeanSpan, attributes: Mapping[str, Any], error: str | None) -> bytes:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import baggage
 from opentelemetry.baggage import _BAGGAGE_KEY as BAGGAGE
-from opentelemetry.context import _RUNTIME_CONTEXT, Context, attach, get_current
+from opentelemetry.context import _RUNTIME_CONTEXT, Context
 from opentelemetry.context import _SUPPRESS_HTTP_INSTRUMENTATION_KEY as SUPPRESSED_HTTP
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as SUPPRESSED
 from opentelemetry.trace.propagation import _SPAN_KEY as SPAN
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 OPERATION = "otel_agents.operation"
 SESSION = "otel_agents.session"
+get_current, attach = _RUNTIME_CONTEXT.get_current, _RUNTIME_CONTEXT.attach  # what the API's functions of these names call
 MEMBER = 1024  # characters of a value that travels as baggage: the header has room for 8192 bytes, and what goes beyond is complained of
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
