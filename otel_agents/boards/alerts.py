@@ -11,11 +11,13 @@ from typing import Any
 
 from otel_agents.boards.promql import (
     AGENT,
+    CACHED,
     CALL,
     CHUNK,
     COST,
     DIED,
     FAILED,
+    GOOD,
     IN,
     LOOPS,
     LOST,
@@ -53,6 +55,12 @@ RUNS_YESTERDAY = f"sum by ({', '.join(WHOSE)}) (increase({RUNS}[1h] offset 1d))"
 SILENT = f"{{value}} >= {{threshold}} and {RUNS_YESTERDAY} > 0 unless {inc(RUNS, *WHOSE, over='1h')} > 0"
 INPUT = inc(IN, SERVICE, over="1h")
 TOKENS = f"{INPUT} + ({inc(OUT, SERVICE, over='1h')} or 0 * {INPUT})"
+OF_PROMPTS = (SERVICE, AGENT, MODEL)
+PROMPTS = inc(IN, *OF_PROMPTS, over="30m")
+FROM_CACHE = f"(({inc(CACHED, *OF_PROMPTS, over='30m')} or 0 * {PROMPTS}) / {above_none(PROMPTS)})"
+PROMPTS_BEFORE = f"sum by ({', '.join(OF_PROMPTS)}) (increase({IN}[1d] offset 30m))"
+FROM_CACHE_BEFORE = f"(sum by ({', '.join(OF_PROMPTS)}) (increase({CACHED}[1d] offset 30m)) / {above_none(PROMPTS_BEFORE)})"
+LESS_FROM_CACHE = f"{{value}} < {{threshold}} * ({FROM_CACHE_BEFORE} > 0.2)"  # below a fifth there was no cache to speak of
 NOT_SENT = f"sum by (exporter) ({UNSENT})"
 NOT_SENT_BEFORE = f"sum by (exporter) ({UNSENT} offset 5m)"  # a scraped counter has no start: its first failure has no rate
 
@@ -182,6 +190,14 @@ ALERTS = (
         "Is the program running, and OTEL_AGENTS_ENABLED set? `otel-agents doctor` where it runs; Pipeline says whether telemetry arrives at all. "
         "Meant to pause at night? Raise agent_silent.",
         "fleet", 48,
+    ),
+    Alert(
+        "cache_hits_drop", "CacheHitsDrop", FROM_CACHE, LESS_FROM_CACHE, "15m", TICKET,
+        f"Less of the input of {WHO} comes from its provider's cache",
+        f"{PERCENT} of the input to {{{{ $labels.{MODEL} }}}} in the last 30 minutes, far less than in the day before: the same work costs more.",
+        "Open Cost: 'Input from cache by model'. What is cached is how a prompt begins: does it begin with what changes, a time, an id, tools in another "
+        "order? Are there fewer calls than before? Providers forget within minutes.",
+        "cost", 0.6, inc(CALL.count.where(GOOD), *OF_PROMPTS, over="30m"), 50,
     ),
     Alert(
         "telemetry_lost", "TelemetryLost", inc(LOST, SERVICE, SIGNAL, REASON, over="15m"), "{value} > 0", "0m", TICKET,

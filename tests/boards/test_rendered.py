@@ -16,7 +16,7 @@ from otel_agents.boards.render import render, rendered, rendered_for_kubernetes
 from otel_agents.sections import ALERTS as CONFIGURABLE
 
 FOLDERS = {"grafana": rendered, "collector/kubernetes/overlays": rendered_for_kubernetes}
-OF_FEATURES_TO_COME = {"evaluations_drop", "cache_hits_drop"}
+OF_FEATURES_TO_COME = {"evaluations_drop"}
 RENDERED = ("dashboards/*", "rules/*", "provisioning/*/*")
 
 
