@@ -7,7 +7,7 @@ from typing import Any
 from otel_agents.boards import alerts, variables
 from otel_agents.boards.draw import DRAWN, Json, field
 from otel_agents.boards.links import between_boards
-from otel_agents.boards.panels import ANY, INSTANT, LOGS, METRICS, TABLE, TRACES, Board, Panel, Query, Row, Variable
+from otel_agents.boards.panels import ANY, INSTANT, LOG, LOGS, METRICS, TABLE, TRACES, Board, Panel, Query, Row, Variable
 from otel_agents.boards.promql import AGENT, DIED, INTERVAL, RANGE, RUNS, above_none, inc, placed
 
 COLUMNS, QUESTION_HEIGHT = 24, 2
@@ -209,7 +209,8 @@ def legend(query: Query, panel: Panel) -> str:
 
 def of_logs(query: Query, panel: Panel, board: Board) -> Json:
     instant = panel.kind in INSTANT
-    return {"expr": query.text, "queryType": "instant" if instant else "range", "legendFormat": legend(query, panel) if instant else "", "maxLines": 200}
+    said = "" if panel.kind == LOG else legend(query, panel)
+    return {"expr": query.text, "queryType": "instant" if instant else "range", "legendFormat": said, "maxLines": 200}
 
 
 def of_traces(query: Query, panel: Panel, board: Board) -> Json:

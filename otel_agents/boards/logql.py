@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from otel_agents import semconv as names
-from otel_agents.boards.promql import ENVIRONMENT, OUTCOME, RANGE, SERVICE, label
+from otel_agents.boards.promql import ENVIRONMENT, OUTCOME, RANGE, SCORE, SERVICE, VERDICT, grouped, label
 
 # `.*` alone would be refused: one matcher of a stream must not match the empty value
 LINES = f'{{{SERVICE}=~".+",{SERVICE}=~"$service",{ENVIRONMENT}=~"$env"}}'
@@ -18,6 +18,9 @@ SAID, TOOLS = event(names.EVENT_CLIENT_INFERENCE_OPERATION_DETAILS), event(names
 STARTED, ENDED = event(names.EVENT_OA_RUN_STARTED), event(names.EVENT_OA_RUN_ENDED)
 
 DIED = f'{ENDED} | {OUTCOME}="died"'
+JUDGED = event(names.EVENT_EVALUATION_RESULT)
+SCORED, LABELLED = f'{JUDGED} | {SCORE}!=""', f'{JUDGED} | {VERDICT}=~"pass|fail"'
+PASSES, FAILS = (f'{JUDGED} | {VERDICT}="{verdict}"' for verdict in ("pass", "fail"))
 
 
 def extracted(**paths: str) -> str:
@@ -30,14 +33,25 @@ def shown_as(template: str) -> str:
     return f"| line_format `{template}`"
 
 
-def counted(lines: str, *by: str) -> str:
+def counted(lines: str, *by: str, over: str = RANGE) -> str:
     """How many lines there were in the time shown."""
-    return f"sum by ({', '.join(by)}) (count_over_time({lines} [{RANGE}]))"
+    return f"{grouped(by)} (count_over_time({lines} [{over}]))"
 
 
-def added(lines: str, attribute: str, *by: str) -> str:
+def added(lines: str, attribute: str, *by: str, over: str = RANGE) -> str:
     """The sum of an attribute of the lines in the time shown."""
-    return f"sum by ({', '.join(by)}) (sum_over_time({lines} | unwrap {label(attribute)} [{RANGE}]))"
+    return f"{grouped(by)} (sum_over_time({lines} | unwrap {label(attribute)} [{over}]))"
+
+
+def mean(lines: str, attribute: str, *by: str, over: str = RANGE) -> str:
+    """The mean of an attribute that all of the lines have."""
+    return f"{added(lines, attribute, *by, over=over)} / {counted(lines, *by, over=over)}"
+
+
+def passing(*by: str, over: str = RANGE) -> str:
+    """The part of verdicts that are `pass`, of those that are one or the other."""
+    every = counted(LABELLED, *by, over=over)
+    return f"({counted(PASSES, *by, over=over)} or 0 * {every}) / {every}"
 
 
 def top(query: str, rows: int = 10) -> str:

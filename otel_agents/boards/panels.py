@@ -26,6 +26,8 @@ TITLES = {  # what a label is called by people; the order of a table's first col
     promql.OPERATION: "Operation",
     promql.STORE: "Store",
     promql.STEP: "Step",
+    promql.EVALUATION: "Evaluation",
+    promql.VERDICT: "Verdict",
     promql.SIGNAL: "Signal",
     promql.REASON: "Reason",
     "reason": "Finish reason",

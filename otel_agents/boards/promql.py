@@ -23,6 +23,8 @@ AGENT, TOOL, MODEL, ANSWERED = label(names.AGENT_NAME), label(names.TOOL_NAME), 
 PROVIDER, OPERATION, ERROR, SERVICE = label(names.PROVIDER_NAME), label(names.OPERATION_NAME), label(names.ERROR_TYPE), label(names.SERVICE_NAME)
 OUTCOME, STEP, STORE = label(names.OA_OUTCOME), label(names.OA_STEP_NAME), label(names.OA_MEMORY_STORE)
 LAST_STEP = label(names.OA_LAST_STEP)
+EVALUATION, VERDICT = label(names.EVALUATION_NAME), label(names.EVALUATION_SCORE_LABEL)
+SCORE, EXPLANATION = label(names.EVALUATION_SCORE_VALUE), label(names.EVALUATION_EXPLANATION)
 RESULT, SIGNAL, REASON = label(names.OA_RESULT), label(names.OA_SIGNAL), label(names.OA_REASON)
 ENVIRONMENT = "deployment_environment_name"
 

@@ -18,9 +18,10 @@ from otel_agents.boards.fleet import FLEET
 from otel_agents.boards.inference import MODELS
 from otel_agents.boards.memory import MEMORIES
 from otel_agents.boards.pipeline import PIPELINE
+from otel_agents.boards.quality import QUALITY
 from otel_agents.boards.tools import TOOLS
 
-BOARDS = (FLEET, AGENT, MODELS, COSTS, TOOLS, MEMORIES, CONVERSATIONS, PIPELINE)
+BOARDS = (FLEET, AGENT, MODELS, COSTS, TOOLS, MEMORIES, QUALITY, CONVERSATIONS, PIPELINE)
 HEAD = "# Rendered by `otel-agents stack render` from otel_agents/boards: never edited by hand.\n"
 UNFOLDED = 10**6  # an expression is one line
 

@@ -126,6 +126,11 @@ class Stores:
         given = {"query": query} | ({"time": str(int(at * SECOND))} if at is not None else {})
         return good(ask(f"{self.loki}/loki/api/v1/query?{urlencode(given)}", timeout=30.0)).json["data"]["result"]  # type: ignore[no-any-return]
 
+    def log_range(self, query: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
+        """The series that a LogQL metric query gives. start, end: seconds since the epoch; step: seconds."""
+        given = {"query": query, "start": str(int(start * SECOND)), "end": str(int(end * SECOND)), "step": f"{step:g}"}
+        return good(ask(f"{self.loki}/loki/api/v1/query_range?{urlencode(given)}", timeout=30.0)).json["data"]["result"]  # type: ignore[no-any-return]
+
     # servers
 
     def samples(self, base: str) -> list[tuple[str, dict[str, str], float]]:

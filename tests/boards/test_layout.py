@@ -17,7 +17,7 @@ from otel_agents.boards.render import BOARDS
 from otel_agents.boards.sources import IN_CONTAINERS, data_sources
 
 Json = dict[str, Any]
-UIDS = ["oa-fleet", "oa-agent", "oa-models", "oa-cost", "oa-tools", "oa-memory", "oa-conversations", "oa-pipeline"]
+UIDS = ["oa-fleet", "oa-agent", "oa-models", "oa-cost", "oa-tools", "oa-memory", "oa-quality", "oa-conversations", "oa-pipeline"]
 PANELS = panels()
 OF_PROMETHEUS = tuple(f".annotations.list[{number}].{field}" for number in range(2) for field in ("titleFormat", "textFormat", "step"))
 STORES = {"prometheus", "loki", "tempo"}
@@ -113,6 +113,7 @@ def test_boards_that_name_things_lead_on() -> None:
         "oa-cost": {"agent", "models", "conversations"},
         "oa-tools": {"agent", "tools", "conversations"},
         "oa-memory": set(),
+        "oa-quality": set(),
         "oa-conversations": {"agent", "conversations"},
         "oa-pipeline": set(),
     }

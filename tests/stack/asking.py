@@ -87,6 +87,8 @@ class Reader:
     def of_loki(self, query: str, target: Json, now: float) -> list[Any]:
         if target["queryType"] == "instant":
             return [(one["metric"], [point(one["value"])]) for one in self.stores.log_value(query, at=now)]
+        if target["legendFormat"]:  # figures over time, not lines
+            return [(one["metric"], list(map(point, one["values"]))) for one in self.stores.log_range(query, self.since, now, STEP)]
         found = self.stores.lines(query, self.since, now, limit=target["maxLines"])
         return [({**line.labels, "line": line.text}, [(line.at / 1e9, 1.0)]) for line in found]
 

@@ -118,6 +118,7 @@ def test_every_alert_measures_something(reader: Reader, alert: Any) -> None:
 # ------------------------------------------------------------------------------------------------ what was sent
 
 AGENT, TOOL, MODEL, PROVIDER, ERROR = "gen_ai_agent_name", "gen_ai_tool_name", "gen_ai_request_model", "gen_ai_provider_name", "error_type"
+EVALUATION, VERDICT = "gen_ai_evaluation_name", "gen_ai_evaluation_score_label"
 OUTCOME, STORE, CONVERSATION = "otel_agents_outcome", "otel_agents_memory_store", "gen_ai_conversation_id"
 SALE_USD = (600 * 0.15 + 400 * 0.075 + 100 * 0.6) / 1e6  # by the price of gpt-4o-mini for fresh, cached and output tokens
 NONE = dict.fromkeys(("looper", "agent-0", "_other", "travel_assistant"), 0.0)
@@ -150,6 +151,15 @@ SENT: Mapping[tuple[str, str, str], tuple[tuple[str, ...], Mapping[str, float]]]
     ("tools", "Over 10 calls in a trace", "A"): ((TOOL,), {"poll": 12}),
     ("memory", "Searches", "A"): ((), {"": 6 * SHOPS + 2}),
     ("memory", "Found", "A"): ((), {"": (4 * SHOPS + 2) / (6 * SHOPS + 2)}),
+    ("quality", "Judged", "A"): ((), {"": 8 * SHOPS}),
+    ("quality", "Passed", "A"): ((), {"": 3 / 4}),
+    ("quality", "Verdicts", "A"): (
+        (EVALUATION, VERDICT),
+        {"polite pass": 2 * SHOPS, "polite fail": 2 * SHOPS, "short pass": 4 * SHOPS},
+    ),
+    ("quality", "Mean score", "A"): ((EVALUATION,), {"polite": 0.6, "short": 1}),
+    ("quality", "Passed, by the hour", "A"): ((EVALUATION,), {"polite": 1 / 2, "short": 1}),
+    ("quality", "Mean score, by the hour", "A"): ((EVALUATION,), {"polite": 0.6, "short": 1}),
     ("pipeline", "Behind _other", "A"): ((), {"": 2 / (9 * SHOPS + 8)}),
 }
 ADDED_UP = {  # panel → the series whose sum, over all journals, it shows
@@ -217,6 +227,10 @@ def test_what_is_searched_for_is_found(asked: list[Asked]) -> None:
     found = rows(asked, "conversations", "Found")
     assert {row["service_name"] for row in found} == {service("assistant")}
     assert len(found) == 5
+
+
+def test_answers_that_failed_say_why(asked: list[Asked]) -> None:
+    assert [row["line"] for row in rows(asked, "quality", "Failed answers")] == ["polite 0.3: it says an offer for order-2"] * 2 * SHOPS
 
 
 def test_the_run_that_goes_on_and_the_one_that_died(asked: list[Asked]) -> None:

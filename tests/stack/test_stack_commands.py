@@ -22,6 +22,7 @@ import yaml
 from patience import until_it_holds
 from processes import environment, run
 
+from otel_agents.boards.render import BOARDS
 from otel_agents.stack import home, processes
 from otel_agents.stack.native import usual
 from otel_agents.stack.processes import Process
@@ -283,7 +284,7 @@ def test_a_grafana_of_ones_own_is_told_where_everything_is(user: User) -> None:
     ready = {server.name: server.ready for server in SERVERS}
     assert {source["uid"]: ask(source["url"] + ready[source["uid"]]).status for source in sources} == dict.fromkeys(ALL - {"otelcol"}, 200)
     [provider] = yaml.safe_load(Path(folder, "dashboards", "otel-agents.yaml").read_text())["providers"]
-    assert len(list(Path(provider["options"]["path"]).glob("*.json"))) == 8
+    assert len(list(Path(provider["options"]["path"]).glob("*.json"))) == len(BOARDS)
 
 
 def test_a_wrong_configuration_is_said_before_anything_starts(user: User) -> None:

@@ -50,6 +50,17 @@ def stock(article: str) -> int:
     return 3
 
 
+@oa.evaluator("polite")
+def polite(answer: str) -> dict[str, object]:
+    good = "order-1" in answer
+    return {"score": 0.9 if good else 0.3, "label": "pass" if good else "fail", "explanation": f"it says {answer}"}
+
+
+@oa.evaluator("short")
+def short(answer: str) -> bool:
+    return len(answer) < 40
+
+
 @oa.llm(model="gpt-4o-mini", provider="openai")
 def think(question: str, *, reason: str = "stop") -> str:
     time.sleep(0.05)
@@ -75,7 +86,10 @@ def sell(order: str) -> str:
         catalogue(ORDERS[order])
         stock(ORDERS[order])
         price(ORDERS[order])
-    return think(order, reason="length" if order == "order-2" else "stop")
+    answer = think(order, reason="length" if order == "order-2" else "stop")
+    polite(answer)
+    short(answer)
+    return answer
 
 
 @oa.agent(name="auditor")
