@@ -25,8 +25,7 @@ class Guard:
     def __init__(self, where: str) -> None:
         self.where = where
 
-    def __enter__(self) -> None:
-        return None
+    __enter__ = staticmethod(bool)  # nothing to do, and no frame for it
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
         if error is None or not isinstance(error, Exception):
