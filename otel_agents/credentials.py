@@ -23,7 +23,7 @@ class Shape(NamedTuple):
 def shape(kind: str, gates: str, pattern: str) -> Shape:
     """`head` is what stands before the credential and stays."""
     head = "" if "(?P<head>" in pattern else "(?P<head>)"
-    begins = "" if "(?P<head>" in pattern else "(?<![A-Za-z0-9_-])"
+    begins = "" if "(?P<head>" in pattern else "(?<![A-Za-z0-9_])(?<![A-Za-z0-9_]-)"
     return Shape(kind, (gates,) if " KEY" in gates else tuple(gates.split()), f"{begins}{head}(?:{pattern})")
 
 

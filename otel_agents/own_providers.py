@@ -11,6 +11,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
 from otel_agents.program import id_generator
+from otel_agents.redacting import redacting
 from otel_agents.telemetry.series import CUMULATIVE, DELTA
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
 
     from otel_agents.settings import Settings
+    from otel_agents.telemetry.values import Redact
 
 EXPLICIT = "explicit_bucket_histogram"
 DELTAS = {"delta": ("create_counter", "create_histogram"), "lowmemory": ("create_counter", "create_histogram"), "cumulative": ()}
@@ -78,15 +80,15 @@ def preferences(settings: Settings) -> dict[str, Any]:
     return chosen
 
 
-def printer(signal: str) -> Any:
+def printer(signal: str, redact: Redact) -> Any:
     """What prints what a provider records, for OTEL_<SIGNAL>_EXPORTER=console."""
     from opentelemetry.sdk._logs.export import ConsoleLogRecordExporter, SimpleLogRecordProcessor
     from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, PeriodicExportingMetricReader
     from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
 
     made: Mapping[str, Callable[[], Any]] = {
-        "traces": lambda: SimpleSpanProcessor(ConsoleSpanExporter()),
-        "logs": lambda: SimpleLogRecordProcessor(ConsoleLogRecordExporter()),
-        "metrics": lambda: PeriodicExportingMetricReader(ConsoleMetricExporter()),
+        "traces": lambda: SimpleSpanProcessor(redacting(ConsoleSpanExporter, redact)()),
+        "logs": lambda: SimpleLogRecordProcessor(redacting(ConsoleLogRecordExporter, redact)()),
+        "metrics": lambda: PeriodicExportingMetricReader(redacting(ConsoleMetricExporter, redact)()),
     }
     return made[signal]()

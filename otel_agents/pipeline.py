@@ -156,7 +156,7 @@ class Pipeline:
 
     def _print(self, signal: str, provider: Any) -> None:
         """OTEL_<SIGNAL>_EXPORTER=console: what a provider of ours records is printed, too."""
-        part = printer(signal)
+        part = printer(signal, self.redact)
         getattr(provider, TAKES[signal])(part)
         self._given_to.append((signal, provider, part))
 
