@@ -1,7 +1,7 @@
 """What lines say again and again, as bytes that are made once: names, short texts, attributes.
 
-An item put together from them is, byte for byte, what encode.py makes of it from plain data. What is unusual (a lone surrogate, a trace state, an item that has
-to be cut) is left to that: None.
+An item put together from them is, byte for byte, what encode.py makes of it from plain data. What is unusual (a lone surrogate, a trace state, a clock that was
+set to before 1970, an item that has to be cut) is left to that: None.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Fragments:
             return self.attributes({**given, **beside})
         encoded = self.attributes(given)
         self._last = (given, len(given), encoded)
-        return b",".join((encoded, self.attributes(beside))) if beside else encoded
+        return b",".join(part for part in (encoded, self.attributes(beside)) if part)
 
     def _of_span(self, given: Mapping[str, Any]) -> bytes:
         """The same again, if nobody has ended another operation since and nothing was added: nothing else changes at an operation's end."""
@@ -110,7 +110,7 @@ class Fragments:
         """An ended span of the SDK's, whose own attributes do not count, without events, links and status."""
         trace_id, span_id, _, _, state, _ = span._context
         parent = span._parent
-        if state:
+        if state or span._start_time < 0 or span._end_time < 0:
             return None
         above, flags = (b"", HAS_IS_REMOTE) if parent is None else (PARENT % parent[1], HAS_IS_REMOTE | IS_REMOTE if parent[2] else HAS_IS_REMOTE)
         try:
@@ -132,11 +132,11 @@ class Fragments:
         beside: Mapping[str, Any] | None = None,
     ) -> bytes | None:
         """A LogRecord, in a sampled span or in none. times: of the event and of its observation, in nanoseconds since the epoch; beside: see seams.py."""
-        if not severity_text or (ids is not None and not (ids[3] and ids[0] and ids[1])):
+        if not severity_text or min(times) < 0 or (ids is not None and not (ids[3] and ids[0] and ids[1])):
             return None
         try:
             said = b"{}" if body is None else orjson.dumps(any_value(body, self.redact))
-            told = ATTRIBUTES % (self.attributes(attributes) if beside is None else self._shared(attributes, beside)) if attributes else b""
+            told = ATTRIBUTES % (self.attributes(attributes) if beside is None else self._shared(attributes, beside)) if attributes or beside else b""
             event = EVENT % self.texts[event_name] if event_name else b""
             within = IDS % (ids[3], ids[0], ids[1]) if ids is not None else b""
             item = LOG % (*times, severity._value_, self.texts[severity_text], said, told, event, within)

@@ -25,7 +25,9 @@ FEW = ["gen_ai.tool.name", f"key {SECRET}", "gen_ai.usage.input_tokens", "passwo
 texts = st.one_of(st.text(max_size=200), st.sampled_from(["", "stop", f"key {SECRET}", "ann@example.com", "x" * 127, "x" * 129, '"\\\x00\u2028']))
 scalars = st.one_of(st.booleans(), st.integers(-(2**70), 2**70), st.floats(), st.none(), st.binary(max_size=9), texts)
 values = st.one_of(texts, scalars, st.lists(texts, max_size=12), st.lists(scalars, max_size=4), st.dictionaries(texts, scalars, max_size=3))
-mappings = st.dictionaries(st.one_of(st.sampled_from(FEW), st.text(max_size=20)), values, min_size=1, max_size=8)
+names_of_attributes = st.one_of(st.sampled_from(FEW), st.text(max_size=20))
+mappings = st.dictionaries(names_of_attributes, values, min_size=1, max_size=8)
+further = st.dictionaries(names_of_attributes, values, max_size=4)
 ids = st.builds(
     SpanContext,
     st.integers(1, 2**128 - 1),
@@ -70,13 +72,15 @@ def test_a_log_record(
 
 
 @settings(deadline=None)
-@given(ids, mappings, mappings)
+@given(ids, st.one_of(mappings, st.just({})), further)
 def test_what_an_event_shares_with_its_span(context: SpanContext, attributes: dict[str, Any], beside: dict[str, Any]) -> None:
     def event(given: dict[str, Any], further: dict[str, Any] | None) -> bytes | None:
         return FRAGMENTS.log((1, 2), SeverityNumber.INFO, "INFO", None, given, "e", context, further)
 
-    span = ReadableSpan("s", context, attributes=attributes, start_time=1, end_time=2)
     assert event(attributes, beside) == event({**attributes, **beside}, None)
+    attributes.setdefault("s", "t")
+    span = ReadableSpan("s", context, attributes=attributes, start_time=1, end_time=2)
+    event(attributes, beside)
     assert FRAGMENTS.span(span, attributes) == encode.span(span, REDACT)
     event(attributes, {})
     told = {**attributes, "more": 1}
@@ -97,6 +101,8 @@ def test_what_is_unusual_is_left_to_the_other_way() -> None:
 
     assert span(plain, "s", "x") is not None
     assert [span(state, "s", "x"), span(plain, "\ud800", "x"), *(span(plain, "s", value) for value in ("\ud800", ["\ud800"], "x" * ITEM_LIMIT))] == [None] * 5
+    assert FRAGMENTS.span(ReadableSpan("s", plain, start_time=-1, end_time=2), {"a": 1}) is None
+    assert FRAGMENTS.log((-1, 2), SeverityNumber.INFO, "INFO", None, {"a": 1}, "e", None) is None
     assert log("x") is not None
     assert [log("\ud800"), log("x" * ITEM_LIMIT), log("x", unsampled), log("x", None, "")] == [None] * 4
 
