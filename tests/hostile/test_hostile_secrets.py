@@ -175,4 +175,4 @@ def test_no_secret_of_a_model_call_through_litellm_is_written(mode: str, server:
     given = [secret for secret in secrets() if secret.value.isascii() and "\\" not in secret.value][::3]
     found = leaked(given, [partial(by_litellm, server)], mode)
     assert found == []
-    figure("R15", f"a third of them: calls of models by litellm over openai, content {mode}", f"{len(found)} of {len(given)} leak", BAR)
+    figure("R15", f"a third of these secrets: calls of models by litellm over openai, content {mode}", f"{len(found)} of {len(given)} leak", BAR)

@@ -82,7 +82,7 @@ def redact() -> Redactor:
     return Redactor("redacted")
 
 
-def test_recall_and_precision(redact: Redactor, capsys: pytest.CaptureFixture[str]) -> None:
+def test_recall_and_precision(redact: Redactor, capsys: pytest.CaptureFixture[str], figure: Any) -> None:
     positives = [*issued(), *named()]
     missed = [(what, text) for what, text, secret in positives if leaks(redact(text), secret)]
     clean = list(clean_corpus.texts())
@@ -94,6 +94,9 @@ def test_recall_and_precision(redact: Redactor, capsys: pytest.CaptureFixture[st
     assert missed[:20] == []
     assert wrong[:5] == []
     assert len(clean) >= 2000
+    figure("R15", f"recall, {len(positives):,} texts with a secret of {len(ISSUED)} issuers and {len(UNSHAPED)} names", f"{found / len(positives):.4f}")
+    told = f"{len(wrong)}, precision {found / (found + len(wrong)):.4f}"
+    figure("R15", f"false positives, {len(clean):,} clean texts of {len({kind for kind, _ in clean})} kinds", told)
 
 
 HEADERS = (
