@@ -43,10 +43,12 @@ class Adopter:
         self._entries: Scan | None = None
         self._next_scan = 0.0
         self._offsets: dict[str, Offsets] = {}
+        self.has_written = False  # what closes runs, since the last pass began
 
     def run(self, signals: set[str], ship: Ship, seconds: float = PASS_S) -> bool:
         """One pass over the folder, resumed at the next call; False when something could not be sent."""
         until = time.monotonic() + seconds
+        self.has_written = False
         if not signals or not self._has_begun():
             return True
         while time.monotonic() < until:
@@ -134,6 +136,7 @@ class Adopter:
         if segment.signal == "logs" and is_last(segment.path) and (runs := died(segment.fd)):
             for signal, line in closed(segment.path, runs, self._found_at(segment), self._count):
                 self._append(signal, line)
+                self.has_written = True
         with suppress(OSError):
             if segment.size:
                 os.rename(segment.path, as_sent(segment.path))

@@ -213,9 +213,10 @@ class Shipper:
         for courier in ways.values():
             courier.deadline = deadline
         try:
-            self._send_own(ways)
+            sent = self._send_own(ways)
             self._adopter.run(set(ways), self._ship_dead, seconds=deadline - time.monotonic())
-            sent = self._send_own(ways)  # the runs of dead processes were closed by us
+            if self._adopter.has_written:
+                sent = self._send_own(ways)
         finally:
             for courier in ways.values():
                 courier.deadline = None
