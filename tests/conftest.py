@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest_plugins = ["otel_agents.testing", "conformance.plugin", "figures"]
+pytest_plugins = ["otel_agents.testing", "conformance.plugin", "figures", "switching"]
 
 
 @pytest.fixture(autouse=True)

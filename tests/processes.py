@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 
+from switching import passed_on
+
 from otel_agents.testing import Telemetry
 
 FOREIGN = ("OTEL_", "PYTHON", "TRACEPARENT", "TRACESTATE", "BAGGAGE", "COV_")
@@ -44,7 +46,7 @@ class Done:
 def environment(journal: Path | str, **more: str | None) -> dict[str, str]:
     """This process's environment without anybody's settings, observed; None takes a variable away."""
     plain = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-    given: Mapping[str, str | None] = {"OTEL_AGENTS_ENABLED": "true", "OTEL_AGENTS_JOURNAL_DIR": str(journal), **more}
+    given: Mapping[str, str | None] = {"OTEL_AGENTS_ENABLED": "true", "OTEL_AGENTS_JOURNAL_DIR": str(journal), **passed_on(), **more}
     return {name: value for name, value in {**plain, **given}.items() if value is not None}
 
 

@@ -34,6 +34,7 @@ def test_every_folder_with_shared_modules_is_on_the_path(pytestconfig: pytest.Co
         "faults/served",
         "programs",
         "stack/programs",
+        "switched",
     }
 
 

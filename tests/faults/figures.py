@@ -10,7 +10,6 @@ A figure counts once its test has passed. Those of tests that did not run this t
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,12 +91,9 @@ class Figures:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--figures", action="store_true", help="write the figures of RELIABILITY.md into docs/reliability.md")
-    parser.addoption("--switch-interval", type=float, help="sys.setswitchinterval(): seconds; 1e-6 makes races likely")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("--switch-interval"):
-        sys.setswitchinterval(config.getoption("--switch-interval"))
     config.pluginmanager.register(Figures(writes=config.getoption("--figures")))
 
 
