@@ -4,13 +4,13 @@ def test_it(figure):
     ...
     figure("R5", "kill -9 at 200 spans/s", f"{lost} of {ended:,} ended spans lost", "up to 376 lost")
 
-A figure counts once its test has passed. Those of tests that did not run this time stay as they were.
+A figure counts once its test has passed. Those of tests that did not run this time, or not with all their parameters, stay as they were.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,9 +58,9 @@ def read(page: str) -> list[Figure]:
     return [Figure(row, case, bar, ours, test.strip("`")) for row, case, bar, ours, test in rows]
 
 
-def written(page: str, seen: list[Figure]) -> str:
-    """The page with these figures in the place of those of the same row and case."""
-    told = {figure.test for figure in seen}
+def written(page: str, seen: list[Figure], partly: Collection[str] = ()) -> str:
+    """The page with these figures in the place of those of the same row and case. partly: tests that have more cases than were run."""
+    told = {figure.test for figure in seen}.difference(partly)
     kept = {figure.key: figure for figure in read(page) if figure.test not in told}
     figures = sorted((kept | {figure.key: figure for figure in seen}).values(), key=lambda figure: figure.place)
     before, after = (page.partition(BEGIN)[0], page.partition(END)[2]) if BEGIN in page else (f"{page}\n", "\n")
@@ -71,7 +71,10 @@ class Figures:
     """What the tests of this session have said."""
 
     def __init__(self, *, writes: bool) -> None:
-        self.writes, self.seen = writes, list[Figure]()
+        self.writes, self.seen, self.partly = writes, list[Figure](), set[str]()
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        self.partly |= {function_of(item) for item in items}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Iterator[None]:
@@ -86,7 +89,7 @@ class Figures:
         for figure in sorted(self.seen, key=lambda figure: figure.place):
             terminalreporter.write_line(f"{figure.row:6}{figure.case}: {figure.ours} (others: {figure.bar})")
         if self.seen and self.writes:
-            PAGE.write_text(written(PAGE.read_text(), self.seen))
+            PAGE.write_text(written(PAGE.read_text(), self.seen, self.partly))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -97,11 +100,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Figures(writes=config.getoption("--figures")))
 
 
+def function_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("[")[0]
+
+
 @pytest.fixture
 def figure(request: pytest.FixtureRequest) -> Figure_:
     """Say a figure: the row, the case in a few words, what was seen, and what others do there today."""
     said = request.node.stash.setdefault(SAID, [])
-    test = request.node.nodeid.partition("[")[0]
+    test = function_of(request.node)
 
     def say(row: str, case: str, ours: object, bar: str = "–") -> None:
         said.append(Figure(row, case, bar, str(ours), test))

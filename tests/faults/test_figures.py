@@ -22,3 +22,9 @@ def test_a_case_that_its_test_no_longer_names_goes() -> None:
     renamed = Figure("R5", "kill -9", "376", "0", OLD.test)
     assert read(written(page, [renamed])) == [renamed, OTHER]
     assert written(page, [OLD]) == page
+
+
+def test_cases_of_a_test_that_did_not_run_this_time_stay() -> None:
+    page = written("# Title\n", [OTHER, OLD])
+    beside = Figure("R5", "kill -9", "376", "0", OLD.test)
+    assert read(written(page, [beside], {OLD.test})) == [beside, OLD, OTHER]

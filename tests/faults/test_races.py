@@ -16,17 +16,55 @@ from processes import environment, ran
 from otel_agents.testing import attributes_of
 
 pytestmark = pytest.mark.own_attributes("item")
+ROOT = Path(__file__).parents[2]
 SUITE = ("tests/journal", "tests/test_forks.py", "tests/test_context.py", "tests/test_metrics.py", "tests/test_logs.py")
+FOLDERS = ("analysis", "benchmarks", "boards", "cli", "conformance", "journal")
+PIECES = {  # of all the suite, each of a few minutes
+    "recording": ("tests/test_*.py", "tests/telemetry/test_*.py"),
+    "journal, reading, boards, commands": tuple(f"tests/{folder}/test_*.py" for folder in FOLDERS),
+    "instrumentors": ("tests/instrumentors/test_*.py",),
+    "hostile values and programs": ("tests/hostile/test_*.py",),
+    "faults: processes, files, disks": ("tests/faults/test_[d-k]*.py",),
+    "faults: servers, races, soak": ("tests/faults/test_[l-z]*.py",),
+    "stack: configurations, panels": ("tests/stack/test_[a-r]*.py", "tests/stack/test_stack_configurations.py"),
+    "stack: alerts, arrival, commands": ("tests/stack/test_stack_a*.py", "tests/stack/test_stack_commands.py"),
+    "stack: content, correlation, encoding, journal": (
+        "tests/stack/test_stack_cont*.py",
+        "tests/stack/test_stack_corr*.py",
+        "tests/stack/test_stack_[d-n]*.py",
+    ),
+    "stack: outages, overlays": ("tests/stack/test_stack_[o-z]*.py",),
+}
+
+
+def switched(*words: str, timeout_s: float = 280) -> tuple[int, str, str]:
+    """A run of its own with faulthandler on and a switch every microsecond, also in the programs that it starts: its status, what came of it, what it said."""
+    command = [sys.executable, "-X", "faulthandler", "-m", "pytest", "-q", "--switch-interval", "1e-6", *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=timeout_s, check=False)
+    last = next((line for line in reversed(done.stdout.splitlines()) if " in " in line), "nothing")
+    return done.returncode, last, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 
 
 def test_the_suite_with_threads_switched_at_every_step(figure: Figure_) -> None:
-    """Its own process, a switch every microsecond, with faulthandler on."""
-    root = Path(__file__).parents[2]
-    words = [sys.executable, "-X", "faulthandler", "-m", "pytest", "-q", "-x", "--switch-interval", "1e-6", *SUITE]
-    done = subprocess.run(words, cwd=root, capture_output=True, text=True, timeout=280, check=False)
-    last = next(line for line in reversed(done.stdout.splitlines()) if " in " in line)
+    status, last, said = switched("-x", *SUITE)
     figure("races", "journal, telemetry, forks, context, metrics and logs under sys.setswitchinterval(1e-6)", last, "–")
-    assert done.returncode == 0, done.stdout[-3000:]
+    assert status == 0, said
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("piece", PIECES)
+def test_all_of_the_suite_with_threads_switched_at_every_step(piece: str, figure: Figure_, request: pytest.FixtureRequest) -> None:
+    here = request.node.nodeid.partition("::")[0]
+    files = [str(path) for pattern in PIECES[piece] for path in ROOT.glob(pattern)]
+    status, last, said = switched(*files, "--deselect", f"{here}::{test_the_suite_with_threads_switched_at_every_step.__name__}", timeout_s=1700)
+    figure("races", f"the whole suite under sys.setswitchinterval(1e-6), {piece}", last, "–")
+    assert status == 0, said
+
+
+def test_the_pieces_are_all_of_the_suite() -> None:
+    files = [path for patterns in PIECES.values() for pattern in patterns for path in ROOT.glob(pattern)]
+    assert sorted(files) == sorted(ROOT.glob("tests/**/test_*.py"))
 
 
 def test_a_program_with_threads_switched_at_every_step(tmp_path: Path, figure: Figure_) -> None:
