@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any, Protocol
 
-from otel_agents.assignments import name_beside, named_by
+from otel_agents.assignments import COMMAND_LINE, VALUE_KEYS, name_beside, named_by
 from otel_agents.credentials import redacted_bytes
 
 Json = dict[str, Any]
@@ -100,28 +100,37 @@ class Nested:
     def value(self, value: Any, depth: int, name: str = "") -> Json:
         """The value, which stands under this name if any."""
         kind = type(value)
-        if kind in CONTAINERS:
-            return getattr(self, CONTAINERS[kind])(value, depth + 1, name) if depth < DEEPEST else {"stringValue": f"<{kind.__name__}, deeper than {DEEPEST}>"}
         if kind in TEXTS:
             return TEXTS[kind](value, self.redact, name)
-        return SCALARS[kind](value, self.redact) if kind in SCALARS else self.other(value, depth, name)
+        if kind in SCALARS:
+            return SCALARS[kind](value, self.redact)
+        if kind in CONTAINERS:
+            return getattr(self, CONTAINERS[kind])(value, depth + 1, name) if depth < DEEPEST else {"stringValue": f"<{kind.__name__}, deeper than {DEEPEST}>"}
+        return self.other(value, depth, name)
 
     def other(self, value: Any, depth: int, name: str) -> Json:
         plain = unwrapped(value)
         return {"stringValue": named(value)} if plain is None else self.value(plain, depth, name)
 
     def array(self, value: list[Any] | tuple[Any, ...], depth: int, name: str) -> Json:
-        items = list(islice(value, self.left + 1))
-        pairs = zip([None, *items], items, strict=False)
+        if len(value) > COMMAND_LINE:
+            return {"arrayValue": {"values": self.elements(value, len(value), lambda item: self.value(item, depth, name))}}
+        pairs = zip((None, *value), value, strict=False)
         return {"arrayValue": {"values": self.elements(pairs, len(value), lambda pair: self.value(pair[1], depth, name_beside(*pair) or name))}}
 
     def entries(self, value: dict[Any, Any], depth: int, name: str) -> Json:
         items = list(islice(value.items(), self.left + 1))  # one step: another thread may be changing it
-        encoded = self.elements(items, len(value), lambda item: self.entry(key(item[0]), item[1], depth, items))
-        return {"kvlistValue": {"values": [entry if "key" in entry else {"key": "…", "value": entry} for entry in encoded]}}
+        redact = self.redact
 
-    def entry(self, name: str, value: Any, depth: int, items: list[tuple[Any, Any]]) -> Json:
-        return {"key": text(name, self.redact), "value": self.value(value, depth, named_by(items, name))}
+        def entry(item: tuple[Any, Any]) -> Json:
+            given, held = item
+            if type(given) is not str:
+                return {"key": key(given), "value": self.value(held, depth)}
+            called = named_by(items, given) if given in VALUE_KEYS else given
+            return {"key": redact(given) if len(given) <= WINDOW else text(given, redact), "value": self.value(held, depth, called)}
+
+        encoded = self.elements(items, len(value), entry)
+        return {"kvlistValue": {"values": [one if "key" in one else {"key": "…", "value": one} for one in encoded]}}
 
     def elements(self, items: Any, length: int, encode: Callable[[Any], Json]) -> list[Json]:
         encoded = []
@@ -165,7 +174,10 @@ SCALARS: dict[type, Encoder] = {
     bytes: blob,
     type(None): lambda value, redact: {},
 }
-TEXTS: dict[type, Callable[[Any, Redact, str], Json]] = {str: lambda value, redact, name: {"stringValue": text(value, redact, name)}, bytes: blob}
+TEXTS: dict[type, Callable[[Any, Redact, str], Json]] = {
+    str: lambda value, redact, name: {"stringValue": redact(value, name) if len(value) <= WINDOW else text(value, redact, name)},
+    bytes: blob,
+}
 CONTAINERS: dict[type, str] = {list: "array", tuple: "array", dict: "entries"}
 PLAIN: dict[type, Callable[[Any], Any]] = {
     str: str.__str__,

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 
 import orjson
 
-from otel_agents.assignments import name_beside, named_by
+from otel_agents.assignments import COMMAND_LINE, VALUE_KEYS, name_beside, named_by
 from otel_agents.credentials import redacted_bytes
 from otel_agents.telemetry.slots import (
     FIELD_TYPES,
@@ -142,12 +142,13 @@ class Reader:
 
     def elements(self, value: Any, name: str) -> list[Any]:
         read: list[Any] = []
-        total, before, ordered = len(value), None, type(value) is list or type(value) is tuple
+        total, before = len(value), None
+        ordered = total <= COMMAND_LINE and (type(value) is list or type(value) is tuple)
         for item in head(value, self.nodes + 1):
             if self.spent():
                 break
-            read.append(self.share(item, name_beside(before, item) or name, total - len(read) - 1))
-            before = item if ordered else None
+            read.append(self.share(item, (name_beside(before, item) or name) if ordered else name, total - len(read) - 1))
+            before = item
         return read if len(read) >= total else [*read, self.more(total - len(read))]
 
     def entries(self, pairs: Pairs, total: int) -> dict[str, Any]:
@@ -156,7 +157,8 @@ class Reader:
             if self.spent():
                 break
             name = self.key(key)
-            read[name if name not in read else f"{name} #{len(read)}"] = self.share(item, named_by(read.items(), name), total - len(read) - 1)
+            called = named_by(read.items(), name) if name in VALUE_KEYS else name
+            read[name if name not in read else f"{name} #{len(read)}"] = self.share(item, called, total - len(read) - 1)
         return read if len(read) >= total else {**read, "…": self.more(total - len(read))}
 
     def share(self, item: Any, name: str, following: int) -> Any:
