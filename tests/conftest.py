@@ -1,11 +1,16 @@
 """Our suite uses the fixture that users have, and everything it records is held to the conventions."""
 
 import asyncio
+import signal
 from collections.abc import Iterator
 
 import pytest
 
 pytest_plugins = ["otel_agents.testing", "conformance.plugin", "figures", "switching"]
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell has it ignored by what it starts in the background, and so by the programs of our tests
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -8,6 +8,7 @@ import signal
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -26,15 +27,19 @@ def killed(folder: Path, by: signal.Signals, *, whole_group: bool, rate: float, 
     """One program, killed at a random moment after it has begun to work; with its workers at once, or each at a moment of its own."""
     folder.mkdir()
     with busy(folder, settings=settings, rate=rate, **LOAD) as program:
-        assert program.stdout is not None
-        assert program.stdout.readline() == "up\n"
-        time.sleep(random.uniform(0.0, 0.6))
-        members = [program.pid] if whole_group else group(program.pid)
-        for pid in random.sample(members, len(members)):
-            os.kill(-pid if whole_group else pid, by)
-            time.sleep(0.0 if whole_group else random.uniform(0.0, 0.05))
-        if not whole_group:
-            os.killpg(program.pid, signal.SIGKILL)  # a worker that was not born when the others were listed
+        try:
+            assert program.stdout is not None
+            assert program.stdout.readline() == "up\n"
+            time.sleep(random.uniform(0.0, 0.6))
+            members = [program.pid] if whole_group else group(program.pid)
+            for pid in random.sample(members, len(members)):
+                os.kill(-pid if whole_group else pid, by)
+                time.sleep(0.0 if whole_group else random.uniform(0.0, 0.05))
+            if whole_group:
+                program.wait(20)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(program.pid, signal.SIGKILL)  # a worker that was not born when the others were listed; all of them, where something went wrong
         program.wait(20)
     assert program.returncode in (-by, -signal.SIGKILL), program.returncode
 
