@@ -143,7 +143,9 @@ def cleaned(done: Done) -> tuple[int, str, str]:
 @pytest.mark.parametrize("code", LOGGING.values(), ids=LOGGING)
 @pytest.mark.parametrize("recorded", [True, False], ids=["after an item", "before any"])
 def test_logging(tmp_path: Path, code: str, recorded: bool) -> None:
-    same(tmp_path, code, recorded=recorded)
+    done = same(tmp_path, code, recorded=recorded)
+    assert done.status == 0
+    assert done.out + done.err
 
 
 @pytest.mark.parametrize("code", ENDS.values(), ids=ENDS)

@@ -107,7 +107,8 @@ def operations(verb: str, kind: str, began: bool) -> int:
     return int(began or kind == "gives it away")
 
 
-def judged(figure: Any, case: str, body: Any, dealt: Callable[[Any], Any]) -> None:
+def check_as_undecorated(figure: Any, case: str, body: Any, dealt: Callable[[Any], Any]) -> None:
+    """Every decorator over every callable of this body, through one step of its protocol."""
     count, broken, telemetry = compared(body, dealt)
     assert broken[:5] == []
     assert unparented(telemetry) == []
@@ -119,17 +120,17 @@ def judged(figure: Any, case: str, body: Any, dealt: Callable[[Any], Any]) -> No
 
 @pytest.mark.parametrize("step", protocols.GENERATOR_STEPS)
 def test_generators(step: str, figure: Any) -> None:
-    judged(figure, f"generator: {step}", protocols.generator, protocols.GENERATOR_STEPS[step])
+    check_as_undecorated(figure, f"generator: {step}", protocols.generator, protocols.GENERATOR_STEPS[step])
 
 
 @pytest.mark.parametrize("step", ["exhausted", "throw, caught", "early close", "throw the exit", "send", "return value"])
 def test_generators_that_delegate(step: str, figure: Any) -> None:
-    judged(figure, f"generator that delegates: {step}", protocols.delegating, protocols.GENERATOR_STEPS[step])
+    check_as_undecorated(figure, f"generator that delegates: {step}", protocols.delegating, protocols.GENERATOR_STEPS[step])
 
 
 @pytest.mark.parametrize("step", ["early close", "throw the exit", "exhausted"])
 def test_generators_that_do_not_go(step: str, figure: Any) -> None:
-    judged(figure, f"generator that ignores its exit: {step}", protocols.stubborn, protocols.GENERATOR_STEPS[step])
+    check_as_undecorated(figure, f"generator that ignores its exit: {step}", protocols.stubborn, protocols.GENERATOR_STEPS[step])
 
 
 def running(step: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -143,19 +144,19 @@ def running(step: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 @pytest.mark.parametrize("step", protocols.ASYNC_GENERATOR_STEPS)
 def test_async_generators(step: str, figure: Any) -> None:
-    judged(figure, f"async generator: {step}", protocols.async_generator, running(protocols.ASYNC_GENERATOR_STEPS[step]))
+    check_as_undecorated(figure, f"async generator: {step}", protocols.async_generator, running(protocols.ASYNC_GENERATOR_STEPS[step]))
 
 
 @pytest.mark.parametrize("step", ["early close", "athrow the exit", "exhausted"])
 def test_async_generators_that_do_not_go(step: str, figure: Any) -> None:
-    judged(figure, f"async generator that ignores its exit: {step}", protocols.async_stubborn, running(protocols.ASYNC_GENERATOR_STEPS[step]))
+    check_as_undecorated(figure, f"async generator that ignores its exit: {step}", protocols.async_stubborn, running(protocols.ASYNC_GENERATOR_STEPS[step]))
 
 
 @pytest.mark.parametrize("step", protocols.COROUTINE_STEPS)
 def test_coroutines(step: str, figure: Any) -> None:
-    judged(figure, f"coroutine: {step}", protocols.coroutine, running(protocols.COROUTINE_STEPS[step]))
+    check_as_undecorated(figure, f"coroutine: {step}", protocols.coroutine, running(protocols.COROUTINE_STEPS[step]))
 
 
 @pytest.mark.parametrize("step", protocols.MANUAL_STEPS)
 def test_coroutines_by_hand(step: str, figure: Any) -> None:
-    judged(figure, f"coroutine: {step}", protocols.coroutine, protocols.MANUAL_STEPS[step])
+    check_as_undecorated(figure, f"coroutine: {step}", protocols.coroutine, protocols.MANUAL_STEPS[step])

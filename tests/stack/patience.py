@@ -9,11 +9,12 @@ from otel_agents.stack.stores import Refused
 
 
 def until_it_holds(claim: Callable[[], object], seconds: float = 60.0, every: float = 0.25) -> None:
-    """Call the claim until it raises no AssertionError (and is not False); what it raised last is the failure."""
+    """Call the claim until it is True, or raises no AssertionError and returns nothing; what it raised last is the failure."""
     deadline = time.monotonic() + seconds
     while True:
         try:
-            assert claim() is not False
+            held = claim()
+            assert held is True or held is None, f"not yet: {held!r}"
             return
         except (AssertionError, Refused, IndexError, KeyError, ValueError):
             if time.monotonic() > deadline:

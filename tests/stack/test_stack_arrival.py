@@ -46,10 +46,10 @@ def test_the_demo_makes_enough_to_compare(demo: Path) -> None:
 def test_every_span_is_in_tempo_with_all_that_it_has(demo: Path, stores: Stores, eventually: Eventually) -> None:
     made = sent.spans(demo)
     trace_ids = {span.trace_id for span in made.values()}
-    eventually(lambda: equal(sent.stored_spans(stores, trace_ids), made))
+    eventually(lambda: check_equal(sent.stored_spans(stores, trace_ids), made))
 
 
-def equal(found: Mapping[Any, Any], made: Mapping[Any, Any]) -> None:
+def check_equal(found: Mapping[Any, Any], made: Mapping[Any, Any]) -> None:
     assert found.keys() == made.keys()
     assert {key: str(one) for key, one in found.items()} == {key: str(one) for key, one in made.items()}
 
@@ -58,6 +58,7 @@ def test_every_run_is_found_by_search(demo: Path, stores: Stores, eventually: Ev
     runs = {span["trace_id"].lstrip("0") for span in Telemetry(demo).spans if span["attributes"].get("gen_ai.operation.name") == "invoke_agent"}
     service = Telemetry(demo).spans[0]["resource"]["service.name"]
     query = f'{{ resource.service.name = "{service}" && resource.deployment.environment.name = "proving" && span.gen_ai.operation.name = "invoke_agent" }}'
+    assert runs
     eventually(lambda: {one["traceID"].lstrip("0") for one in stores.search(query)} == runs)
 
 
@@ -96,6 +97,7 @@ def test_what_was_said_is_read_by_logql(demo: Path, stores: Stores, eventually: 
         for event in Telemetry(demo).events
         if event["attributes"].get("gen_ai.input.messages")
     ]
+    assert any(made)
     eventually(lambda: sorted(line.labels["q"] for line in stores.lines(query)) == sorted(filter(None, made)))
 
 

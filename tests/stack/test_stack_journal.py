@@ -56,6 +56,8 @@ def test_a_reader_that_is_restarted_goes_on_where_it_was(stack: Native, stores: 
             run("many", 20, journal=journal, stores=None, **given)
             eventually(lambda: stores.total(reader, "otelcol_receiver_accepted_spans") == 21)  # called before the loop goes on
             eventually(lambda times=times: len(stores.lines('{service_name="reread"} | event_name=""')) == 20 * times)
+    texts = [line.text for line in stores.lines('{service_name="reread"} | event_name=""')]
+    assert sorted(texts) == sorted(f"number {number}" for number in range(20) for _ in range(2))
 
 
 def test_a_local_journal_is_replayed_once(stores: Stores, journal: Path, eventually: Eventually) -> None:

@@ -26,7 +26,7 @@ def test_a_minute_without_tempo_and_a_restart_of_the_collector_lose_nothing(stac
     """The Collector is stopped and started while Tempo is away: what it holds for Tempo outlives it, and what Tempo had taken outlives Tempo."""
     collector = next(server for server in SERVERS if server.name == "otelcol")
     finish(start("many", 50, journal=journal / "before", stores=stores, OTEL_SERVICE_NAME="before"))
-    arrived(stores, journal / "before", "before", eventually)
+    check_arrived(stores, journal / "before", "before", eventually, calls=50)
 
     def meanwhile() -> None:
         began = time.monotonic()
@@ -37,8 +37,8 @@ def test_a_minute_without_tempo_and_a_restart_of_the_collector_lose_nothing(stac
         time.sleep(max(0.0, AWAY_S - (time.monotonic() - began)))
 
     stack.restart("tempo", meanwhile)
-    for folder, service in (("before", "before"), ("during", "many")):
-        arrived(stores, journal / folder, service, eventually)
+    for folder, service, calls in (("before", "before", 50), ("during", "many", 300)):
+        check_arrived(stores, journal / folder, service, eventually, calls=calls)
 
 
 def test_a_restart_of_the_collector_in_the_middle_of_a_run_loses_nothing(stack: Native, stores: Stores, journal: Path, eventually: Eventually) -> None:
@@ -46,11 +46,13 @@ def test_a_restart_of_the_collector_in_the_middle_of_a_run_loses_nothing(stack: 
     time.sleep(3)
     stack.restart("otelcol", lambda: time.sleep(2))
     finish(program)
-    arrived(stores, journal, "restarted", eventually)
+    check_arrived(stores, journal, "restarted", eventually, calls=200)
 
 
-def arrived(stores: Stores, journal: Path, service: str, eventually: Eventually) -> None:
+def check_arrived(stores: Stores, journal: Path, service: str, eventually: Eventually, *, calls: int) -> None:
+    """Everything of a run of so many tool calls is in its store."""
     made = sent.spans(journal)
+    assert len(made) == calls + 1
     trace_ids = {span.trace_id for span in made.values()}
     logs = Telemetry(journal).logs
     eventually(lambda: sent.stored_spans(stores, trace_ids).keys() == made.keys(), seconds=90)
