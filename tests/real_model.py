@@ -81,8 +81,9 @@ def served(model: Path, log: Path) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}  # it is nobody's subject here
     with open(log, "w") as out:
-        process = subprocess.Popen([python(), *SERVER, "--model", str(model), "--port", str(port)], stdout=out, stderr=subprocess.STDOUT)
+        process = subprocess.Popen([python(), *SERVER, "--model", str(model), "--port", str(port)], stdout=out, stderr=subprocess.STDOUT, env=own)
     try:
         await_answer(f"http://127.0.0.1:{port}/v1", process, log)
         yield f"http://127.0.0.1:{port}/v1"

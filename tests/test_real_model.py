@@ -35,7 +35,7 @@ def observed(url: str, tmp_path_factory: pytest.TempPathFactory) -> Done:
 
 
 def start(url: str, journal: Path, **settings: str | None) -> Done:
-    return run(PROGRAM, url, journal=journal, LITELLM_LOCAL_MODEL_COST_MAP="True", NO_PROXY="*", **settings)
+    return run(PROGRAM, url, journal=journal, timeout=600, LITELLM_LOCAL_MODEL_COST_MAP="True", NO_PROXY="*", **settings)  # beside others, a model is slow
 
 
 def came(done: Done) -> list[tuple[str, Any, list[int] | None]]:
