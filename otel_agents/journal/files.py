@@ -18,6 +18,7 @@ UNFINISHED = ".tmp"
 BESIDE = re.compile(r"\d+-[0-9a-f]+-[0-9a-f]+\.offsets\.json")
 BROKEN_OFF = re.compile(rf"(?:{NAME.pattern}|{BESIDE.pattern}\.\d+)\.tmp")  # its process died before it had its name
 CHUNK = 2**20
+DESCRIPTORS = 2**20  # more than a process may have, and less than any address
 CREATE = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
@@ -117,3 +118,12 @@ def lines_after(fd: int, offset: int) -> int:
             lines += chunk.count(b"\n")
             offset += len(chunk)
     return lines
+
+
+def is_held_up(thread: int) -> bool:
+    """Whether the thread (by its native id) is inside a call on a descriptor, not on its way to the interpreter; True where the system does not tell."""
+    try:
+        call = Path(f"/proc/self/task/{thread}/syscall").read_bytes().split()  # its number and what it was given; for a lock that is an address
+    except OSError:
+        return True
+    return len(call) > 1 and int(call[1], 16) < DESCRIPTORS

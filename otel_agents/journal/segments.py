@@ -16,12 +16,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from otel_agents.journal.files import Segment, as_sent, create, is_same, lines_after, locked, new_owner, release
+from otel_agents.journal.files import Segment, as_sent, create, is_held_up, is_same, lines_after, locked, new_owner, release
 from otel_agents.journal.runs import RUN, Runs
 from otel_agents.journal.tally import Dropped, Said, Tally
 
 MIB = 2**20
-STALLED_AFTER = 0.2  # seconds that a write may take before further callers stop to join it; a busy program's threads wait for each other too
+STALLED_AFTER = 0.2  # seconds that a write may take before further callers stop to join it
+PARTING_S = 0.05  # what a process that ends gives to its threads' writes that are under way
 ASIDE_AT_ONCE = 64  # lines that one caller writes for those who were put aside
 ASIDE_BYTES = 8 * MIB
 SHARES = 16  # a segment is at most this part of the cap
@@ -89,7 +90,7 @@ class Journal:
         self._rotating = False
         self._current: dict[str, Segment] = {}
         self._rotated: list[Segment] = []
-        self._writing: dict[object, float] = {}
+        self._writing: dict[object, tuple[float, int]] = {}  # since when, and the thread
         self._aside: deque[tuple[str, bytes]] = deque()
         self._aside_bytes = 0
 
@@ -111,7 +112,7 @@ class Journal:
             self._put_aside(signal, line)
             return
         token = object()
-        writing[token] = time.monotonic()
+        writing[token] = time.monotonic(), threading.get_native_id()
         try:
             segment = self._current.get(signal)
             if segment is None or self._condition(segment) != "good":
@@ -158,8 +159,9 @@ class Journal:
         return SIGNALS * self.writers * self.limit
 
     def _is_stalled(self) -> bool:
-        began = list(self._writing.values())
-        return bool(began) and time.monotonic() - min(began) > STALLED_AFTER
+        """Whether the disk holds up a writer; one that only waits for its turn on a busy machine says nothing of it."""
+        late = time.monotonic() - STALLED_AFTER
+        return any(began < late and is_held_up(thread) for began, thread in list(self._writing.values()))
 
     def _put_aside(self, signal: str, line: bytes) -> None:
         """Keep the line in memory while the disk hangs, up to a bound; the shipper's thread writes it later."""
@@ -288,7 +290,7 @@ class Journal:
     def is_complete(self, segment: Segment) -> bool:
         """Whether nothing can come behind what is in it: it is rotated, and every write that began before has ended."""
         rotated_at = segment.rotated_at
-        return rotated_at is not None and all(began > rotated_at for began in list(self._writing.values()))
+        return rotated_at is not None and all(began > rotated_at for began, _ in list(self._writing.values()))
 
     def take(self, segment: Segment) -> bool:
         """Hold the segment against our own caps while it is being sent; False when it is no longer ours."""
@@ -356,11 +358,17 @@ class Journal:
                     self._set_aside_foreign(segment)
 
     def close(self) -> None:
-        """Let every lock go: what is unsent belongs to whoever ships next. A later item begins a new segment."""
+        """Let every lock go: what is unsent belongs to whoever ships next. A later item begins a new segment.
+
+        A segment that another thread is writing to is closed after it; at the end of the process, if that takes long.
+        """
         self.write_aside()
         self.seal()
+        until = time.monotonic() + PARTING_S
+        while (held := [segment for segment in self._rotated if not self.is_complete(segment)]) and time.monotonic() < until:
+            time.sleep(PARTING_S / 100)
         with self._lock:
-            for segment in list(self._rotated):
+            for segment in [segment for segment in self._rotated if segment not in held]:
                 self._forget(segment)
 
     def before_fork(self) -> None:

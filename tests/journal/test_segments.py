@@ -197,6 +197,21 @@ def test_callers_do_not_join_a_write_that_hangs(journal: Journal, dropped: Dropp
     os.close(writer)
 
 
+def test_a_writer_that_waits_for_its_turn_is_no_disk_that_hangs(journal: Journal) -> None:
+    """What is put aside lives in memory alone: on a busy machine a killed process would lose it."""
+    turn, waits = threading.Lock(), threading.Event()
+    with turn:
+        starved = threading.Thread(target=lambda: (waits.set(), turn.acquire()))
+        starved.start()
+        waits.wait()
+        time.sleep(0.05)
+        assert starved.native_id is not None
+        journal._writing[object()] = time.monotonic() - 10, starved.native_id
+        journal.append("traces", b"a\n")
+        assert lines(journal) == [b"a"]
+    starved.join()
+
+
 def fill(writer: int) -> None:
     os.set_blocking(writer, False)
     with suppress(BlockingIOError):
@@ -208,7 +223,7 @@ def fill(writer: int) -> None:
 def test_a_segment_is_complete_only_when_no_write_is_under_way(journal: Journal) -> None:
     journal.append("traces", b"a\n")
     token = object()
-    journal._writing[token] = time.monotonic()
+    journal._writing[token] = time.monotonic(), threading.get_native_id()
     journal.seal()
     [segment] = journal.segments("traces")
     assert not journal.is_complete(segment)
@@ -244,6 +259,32 @@ def test_close_lets_go_and_a_later_line_begins_anew(journal: Journal) -> None:
     assert not is_locked(segment.path)
     journal.append("traces", b"b\n")
     assert lines(journal) == [b"a", b"b"]
+
+
+def test_close_waits_for_the_write_of_another_thread(journal: Journal, dropped: Dropped, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has seen that its segment is good, and writes: closed under it, the line would be lost, or be written to whoever got the number."""
+    journal.append("traces", b"a\n")
+    seen, may_go, write = threading.Event(), threading.Event(), os.write
+
+    def slowly(fd: int, line: bytes) -> int:
+        if line == b"b\n":
+            seen.set()
+            may_go.wait()
+        return write(fd, line)
+
+    monkeypatch.setattr(os, "write", slowly)
+    writer = threading.Thread(target=journal.append, args=("traces", b"b\n"))
+    writer.start()
+    seen.wait()
+    [segment] = journal.segments("traces")
+    journal.close()
+    assert is_locked(segment.path)
+    may_go.set()
+    writer.join()
+    assert lines(journal) == [b"a", b"b"]
+    assert dropped == {}
+    journal.close()
+    assert not is_locked(segment.path)
 
 
 FORK = """
