@@ -251,7 +251,9 @@ def unused():
 before = seen()
 oa.current()
 with oa.session("talk"):
-    threading.Thread(target=int).start()
+    thread = threading.Thread(target=int)
+    thread.start()
+    thread.join()
 assert sdk.process.started and sdk.process.pipeline is None
 assert before == seen(), (before, seen())
 assert before[0] == ["MainThread"] and not before[2]
