@@ -13,7 +13,7 @@ from opentelemetry.trace.propagation import _SPAN_KEY as SPAN
 from otel_agents.journal import encode, values
 from otel_agents.journal.encode import Lines, Tail, add_context, log_head
 from otel_agents.journal.sizes import dumped
-from otel_agents.journal.spans import MOST, LeanSpan
+from otel_agents.journal.spans import MOST
 
 if TYPE_CHECKING:
     from opentelemetry._logs import Logger, LoggerProvider, SeverityNumber
@@ -93,28 +93,26 @@ class LeanRecords(Records):
         if len(attributes) + len(beside or ()) > MOST or self._composite._log_record_processors is not self._ours:
             return super().emit(scope, context, attributes, severity, severity_text, timestamp, observed_timestamp, body, event_name, beside)
         span: Any = context.get(SPAN)
-        ids = None if span is None else span._context if type(span) is LeanSpan else span.get_span_context()
-        item = self._fragments.log((timestamp, observed_timestamp), severity, severity_text, body, attributes, event_name, ids, beside)
-        if item is None:
-            attributes = {**attributes, **beside} if beside else attributes
-            item = self._from_data(timestamp, observed_timestamp, severity, severity_text, body, attributes, event_name, ids)
+        ids = None if span is None else span.get_span_context()
+        given = ((timestamp, observed_timestamp), severity, severity_text, body, attributes, event_name, ids, beside)
+        item = self._fragments.log(*given) or self._from_data(*given)
         self._append("logs", b"".join((HEAD, item, self._tail(scope).of(self._sdk._resource))))
 
     def _from_data(
         self,
-        timestamp: int,
-        observed_timestamp: int,
+        times: tuple[int, int],
         severity: SeverityNumber,
         severity_text: str,
         body: str | None,
         attributes: Mapping[str, Any],
         event_name: str | None,
         ids: SpanContext | None,
+        beside: Mapping[str, Any] | None,
     ) -> bytes:
         redact = self._lines.redact
-        line = log_head(timestamp, observed_timestamp, severity, severity_text, body, redact)
-        if attributes:
-            line["attributes"] = values.attributes(attributes, redact)
+        line = log_head(*times, severity, severity_text, body, redact)
+        if attributes or beside:
+            line["attributes"] = values.attributes({**attributes, **(beside or {})}, redact)
         flags, trace_id, span_id = (ids.trace_flags, ids.trace_id, ids.span_id) if ids is not None else (None, None, None)
         add_context(line, event_name, flags, trace_id, span_id, redact)
         return dumped(line)

@@ -167,7 +167,7 @@ class LeanSpans(Spans):
         if not self._is_alone:
             return super().start(name, context, kind, attributes, start_time)
         above: Any = context.get(SPAN)
-        parent = None if above is None else above._context if type(above) is LeanSpan else above.get_span_context()
+        parent = None if above is None else above.get_span_context()
         if parent is None or not parent.is_valid:
             parent, trace_id, flags, state = None, self._ids.generate_trace_id(), SAMPLED, None
         else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from itertools import islice
 from typing import Any, Protocol
 
@@ -206,35 +205,9 @@ def any_value(value: Any, redact: Redact) -> Json:
     return VALUES[type(value)](value, redact)
 
 
-class Pairs(dict[tuple[str, str], Json]):
-    """Attributes with a short text that redaction leaves as it is: most come again and again, and are redacted and encoded once."""
-
-    SHORT = 128  # characters of a text
-    MOST = 4096
-
-    def __init__(self, redact: Redact) -> None:
-        self.redact = redact
-
-    def __missing__(self, pair: tuple[str, str]) -> Json:
-        name, value = pair
-        encoded = attribute(name, value, self.redact)
-        if encoded["value"]["stringValue"] == value and encoded["key"] == name and len(value) <= self.SHORT:
-            if len(self) >= self.MOST:
-                self.clear()
-            self[pair] = encoded
-        return encoded
-
-
-@lru_cache(maxsize=8)
-def pairs_of(redact: Redact) -> Pairs:
-    return Pairs(redact)
-
-
 def attributes(given: Mapping[str, Any], redact: Redact) -> list[Json]:
-    """The KeyValue list of a flat mapping, whose keys should be strings; its elements are shared, and for reading only."""
-    pairs = pairs_of(redact)  # type: ignore[arg-type]  # a function or a Redactor: both hash by identity
-    named = ((name if type(name) is str else key(name), value) for name, value in given.items())
-    return [pairs[name, value] if type(value) is str else attribute(name, value, redact) for name, value in named]
+    """The KeyValue list of a flat mapping, whose keys should be strings."""
+    return [attribute(name if type(name) is str else key(name), value, redact) for name, value in given.items()]
 
 
 def attribute(name: str, value: Any, redact: Redact) -> Json:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from otel_agents.telemetry.context import Context
     from otel_agents.telemetry.operations import Operation
 
+
 def emit(
     name: str, attributes: Mapping[str, Any], context: Context, severity: SeverityNumber = SeverityNumber.INFO, beside: Mapping[str, Any] | None = None
 ) -> None:

@@ -10,7 +10,6 @@ from otel_agents import semconv as names
 from otel_agents.telemetry.series import Backend, Collected, Exemplar, Labels, Origin, Point, Series, origin_in
 
 if TYPE_CHECKING:
-
     from otel_agents.telemetry.operations import Operation
 
 OTHER = "_other"

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from google.protobuf import json_format
+from official import parsed
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, TracesData
 
 from otel_agents.stack.stores import Stores, ask
 from otel_agents.testing import Telemetry
 
-IDS = ("traceId", "spanId", "parentSpanId")
 UNITS = {"s": "seconds", "USD": "USD"}
 OF_CONTENT = re.compile(
     r"gen_ai\.((input|output)\.messages|system_instructions|tool\.definitions|tool\.call\.(arguments|result)|(memory|retrieval)\.(query\.text|records|documents))"
@@ -30,8 +29,7 @@ OF_CONTENT = re.compile(
 
 def spans(journal: Path) -> dict[bytes, Span]:
     """The spans of a journal as OTLP messages, by id."""
-    lines = (json_format.ParseDict(with_base64_ids(json.loads(line)), TracesData()) for line in Telemetry(journal).lines("traces"))
-    return dict(sorted_spans(lines))
+    return dict(sorted_spans(parsed("traces", line) for line in Telemetry(journal).lines("traces")))
 
 
 def stored_spans(stores: Stores, trace_ids: set[bytes]) -> dict[bytes, Span]:
@@ -58,14 +56,6 @@ def sorted_spans(traces: Any) -> Iterator[tuple[bytes, Span]]:
                 link.ClearField("flags")
                 link.attributes.sort(key=lambda attribute: attribute.key)
             yield made.span_id, made
-
-
-def with_base64_ids(node: Any) -> Any:
-    if isinstance(node, list):
-        return [with_base64_ids(part) for part in node]
-    if not isinstance(node, dict):
-        return node
-    return {name: b64encode(bytes.fromhex(part)).decode() if name in IDS else with_base64_ids(part) for name, part in node.items()}
 
 
 # ------------------------------------------------------------------------------------------------ logs
