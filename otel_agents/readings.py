@@ -17,6 +17,7 @@ from otel_agents.telemetry.calls import Call
 from otel_agents.telemetry.context import engine
 from otel_agents.telemetry.events import emit
 from otel_agents.telemetry.kinds import KINDS, Kind
+from otel_agents.telemetry.metrics import measure_score
 from otel_agents.telemetry.operations import Operation
 from otel_agents.telemetry.slots import exact
 from otel_agents.telemetry.values import LIMIT, Redact, as_json, plain
@@ -252,18 +253,19 @@ def after_plan(operation: Operation, subject: Subject, result: Any) -> None:
 
 def after_evaluation(operation: Operation, subject: Subject, result: Any) -> None:
     """The result of an evaluator as the conventions' event: a number is its score, a boolean its label, a text its label; a dict may say each."""
-    if not operation.span.is_recording():
-        return
     said = result if type(result) is dict else _verdict(result)
-    attributes = {
+    told = {
         names.EVALUATION_NAME: operation.fields.get(names.OA_EVALUATOR_NAME, subject.name),
         names.EVALUATION_SCORE_VALUE: _score(said.get("score")),
         names.EVALUATION_SCORE_LABEL: said.get("label") if type(said.get("label")) is str else None,
-        **_shown({names.EVALUATION_EXPLANATION: said.get("explanation") if type(said.get("explanation")) is str else None}),
     }
+    verdict = {name: value for name, value in told.items() if value is not None}
     judged = operation.parent.context if operation.parent is not None else operation.context
-    if attributes[names.EVALUATION_SCORE_VALUE] is not None or attributes[names.EVALUATION_SCORE_LABEL] is not None:
-        emit(names.EVENT_EVALUATION_RESULT, {name: value for name, value in attributes.items() if value is not None}, judged)
+    if engine.instruments is not None:
+        measure_score(engine.instruments, verdict, judged)
+    if operation.span.is_recording() and len(verdict) > 1:
+        explanation = said.get("explanation")
+        emit(names.EVENT_EVALUATION_RESULT, {**verdict, **_shown({names.EVALUATION_EXPLANATION: explanation} if type(explanation) is str else {})}, judged)
 
 
 def _shown(content: Mapping[str, Any]) -> dict[str, Any]:

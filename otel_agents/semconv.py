@@ -133,6 +133,7 @@ METRIC_INVOKE_WORKFLOW_DURATION = "gen_ai.invoke_workflow.duration"
 # metrics of ours
 METRIC_OA_AGENTS_ACTIVE = "otel_agents.agents.active"
 METRIC_OA_COST = "otel_agents.cost"
+METRIC_OA_EVALUATION_SCORE = "otel_agents.evaluation.score"
 METRIC_OA_LOOPS = "otel_agents.loops"
 METRIC_OA_MEMORY_SEARCHES = "otel_agents.memory.searches"
 METRIC_OA_RUNS = "otel_agents.runs"

@@ -116,6 +116,30 @@ def test_time_to_the_first_and_between_chunks_of_a_stream_without_the_agents_nam
     assert 0.024 <= between["sum"] < 1
 
 
+def test_scores_of_evaluators_are_measured_by_verdict_and_lead_to_what_was_judged() -> None:
+    @oa.evaluator("polite")
+    def judge(score: object) -> object:
+        return {"score": score, "label": "pass"} if score == 0.5 else score
+
+    with capture() as telemetry, oa.agent("researcher"):
+        for score in (0.5, 0.75, 4, True, False, "a label alone", -1, float("nan"), float("inf"), None):
+            judge(score)
+    verdict = "gen_ai.evaluation.score.label"
+    points = {point["attributes"].get(verdict): point for point in telemetry.metrics["otel_agents.evaluation.score"]}
+    assert {label: (point["count"], point["sum"]) for label, point in points.items()} == {"pass": (2, 1.5), "fail": (1, 0), None: (2, 4.75)}
+    assert {point["attributes"]["gen_ai.evaluation.name"] for point in points.values()} == {"polite"}
+    run = telemetry.span("invoke_agent researcher")
+    assert {(one["traceId"], one["spanId"]) for point in points.values() for one in point["exemplars"]} == {(run["trace_id"], run["span_id"])}
+
+
+def test_scores_are_measured_where_nothing_is_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
+    with capture() as telemetry:
+        oa.evaluator("polite")(lambda answer: bool(answer))("yes")
+    assert values(telemetry, "otel_agents.evaluation.score", "gen_ai.evaluation.score.label") == {"pass": 1}
+    assert telemetry.spans == telemetry.logs == []
+
+
 def test_tokens_are_split_by_modality_as_far_as_the_provider_splits_them() -> None:
     with capture() as telemetry, oa.llm(model="gpt-4o", provider="openai"):
         oa.current().usage(input_tokens=100, output_tokens=30)

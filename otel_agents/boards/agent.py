@@ -79,7 +79,7 @@ TIME = row(
         BARS,
         "Busy with models, tools",
         "suffix: s/s",
-        (Query(rate(CALL.seconds), "models"), Query(rate(TOOL_CALL.seconds), "tools")),
+        (Query(rate(CALL.sum), "models"), Query(rate(TOOL_CALL.sum), "tools")),
         "Seconds a second spent waiting for models and in tools: 2 is two calls at any time.",
     ),
 )

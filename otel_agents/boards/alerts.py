@@ -16,6 +16,7 @@ from otel_agents.boards.promql import (
     CHUNK,
     COST,
     DIED,
+    EVALUATION,
     FAILED,
     GOOD,
     IN,
@@ -29,6 +30,7 @@ from otel_agents.boards.promql import (
     RUN,
     RUNNING,
     RUNS,
+    SCORES,
     SERVICE,
     SIGNAL,
     TOOL,
@@ -38,6 +40,7 @@ from otel_agents.boards.promql import (
     above_none,
     failing,
     inc,
+    mean,
     p95,
     placed,
     share,
@@ -50,24 +53,26 @@ A_WHOLE_RUN = f"sum by ({', '.join(WHOSE)}) (increase({RUNS}[10m]) or last_over_
 OF_AN_AGENT = CALL.count.where(f'{AGENT}!=""')
 CALLS_A_RUN = f"{inc(OF_AN_AGENT, *WHOSE, over='10m')} / {above_none(A_WHOLE_RUN)}"
 LOOP = f"{inc(LOOPS, *WHOSE, over='10m')} > 0"
-RUNS_A_DAY = f"sum by ({', '.join(WHOSE)}) (increase({RUNS}[1d] offset 1h))"
-RUNS_YESTERDAY = f"sum by ({', '.join(WHOSE)}) (increase({RUNS}[1h] offset 1d))"  # at this hour: what pauses at night, or runs at night only, is no alarm
+RUNS_A_DAY = inc(RUNS, *WHOSE, over="1d", ago="1h")
+RUNS_YESTERDAY = inc(RUNS, *WHOSE, over="1h", ago="1d")  # at this hour: what pauses at night, or runs at night only, is no alarm
 SILENT = f"{{value}} >= {{threshold}} and {RUNS_YESTERDAY} > 0 unless {inc(RUNS, *WHOSE, over='1h')} > 0"
 INPUT = inc(IN, SERVICE, over="1h")
 TOKENS = f"{INPUT} + ({inc(OUT, SERVICE, over='1h')} or 0 * {INPUT})"
 OF_PROMPTS = (SERVICE, AGENT, MODEL)
 PROMPTS = inc(IN, *OF_PROMPTS, over="30m")
 FROM_CACHE = f"(({inc(CACHED, *OF_PROMPTS, over='30m')} or 0 * {PROMPTS}) / {above_none(PROMPTS)})"
-PROMPTS_BEFORE = f"sum by ({', '.join(OF_PROMPTS)}) (increase({IN}[1d] offset 30m))"
-FROM_CACHE_BEFORE = f"(sum by ({', '.join(OF_PROMPTS)}) (increase({CACHED}[1d] offset 30m)) / {above_none(PROMPTS_BEFORE)})"
+PROMPTS_BEFORE = inc(IN, *OF_PROMPTS, over="1d", ago="30m")
+FROM_CACHE_BEFORE = f"({inc(CACHED, *OF_PROMPTS, over='1d', ago='30m')} / {above_none(PROMPTS_BEFORE)})"
 LESS_FROM_CACHE = f"{{value}} < {{threshold}} * ({FROM_CACHE_BEFORE} > 0.2)"  # below a fifth there was no cache to speak of
+EVALUATIONS = (SERVICE, EVALUATION)
+SCORE_BEFORE = f"{inc(SCORES.sum, *EVALUATIONS, over='1d', ago='1h')} / ({inc(SCORES.count, *EVALUATIONS, over='1d', ago='1h')} >= {{least}})"
 NOT_SENT = f"sum by (exporter) ({UNSENT})"
 NOT_SENT_BEFORE = f"sum by (exporter) ({UNSENT} offset 5m)"  # a scraped counter has no start: its first failure has no rate
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alert. value: what is measured; holds: the condition, with gaps for value, threshold and the least spending that can be a spike;
+    """One alert. value: what is measured; holds: the condition, with gaps for value, threshold, minimum and the least spending that can be a spike;
     events: the query for what it was measured on; minimum: how many of those there must be."""
 
     key: str
@@ -86,11 +91,16 @@ class Alert:
 
     def expression(self, thresholds: Thresholds) -> str:
         """The rule's expression, with the thresholds of the configuration file in their places."""
-        gaps = {"{value}": self.value, "{threshold}": threshold_of(self.key, thresholds), "{floor}": threshold_of("cost_per_hour", thresholds, 0.1)}
+        least = thresholds.get(self.key, {}).get("events", self.minimum)
+        gaps = {
+            "{value}": self.value,
+            "{threshold}": threshold_of(self.key, thresholds),
+            "{least}": str(least),
+            "{floor}": threshold_of("cost_per_hour", thresholds, 0.1),
+        }
         told = self.holds
         for gap, text in gaps.items():
             told = told.replace(gap, text)
-        least = thresholds.get(self.key, {}).get("events", self.minimum)
         return placed(f"{told} and {self.events} >= {least}" if self.events else told)
 
 
@@ -190,6 +200,14 @@ ALERTS = (
         "Is the program running, and OTEL_AGENTS_ENABLED set? `otel-agents doctor` where it runs; Pipeline says whether telemetry arrives at all. "
         "Meant to pause at night? Raise agent_silent.",
         "fleet", 48,
+    ),
+    Alert(
+        "evaluations_drop", "EvaluationsDrop", mean(SCORES, *EVALUATIONS, over="1h"), f"{{value}} < {SCORE_BEFORE} - {{threshold}}", "15m", TICKET,
+        f"Answers of {ITS_SERVICE} are judged worse",
+        f"The mean score of {{{{ $labels.{EVALUATION} }}}} was {{{{ $value | printf `%.2f` }}}} in the last hour, well below that of the day before.",
+        "Open Quality: 'Failed answers' leads to the traces that were judged. Did a model, a prompt or what is retrieved change then? Or the evaluator? Its "
+        "version is an attribute of its spans. Scores on another scale than 0 to 1 want another threshold.",
+        "quality", 0.1, inc(SCORES.count, *EVALUATIONS, over="1h"), 20,
     ),
     Alert(
         "cache_hits_drop", "CacheHitsDrop", FROM_CACHE, LESS_FROM_CACHE, "15m", TICKET,

@@ -55,7 +55,7 @@ WORK = row(
         LINES,
         "Output tokens a second",
         MANY,
-        f"{rate(OUT, MODEL)} / {above_none(rate(CALL.seconds.where(GOOD), MODEL))}",
+        f"{rate(OUT, MODEL)} / {above_none(rate(CALL.sum.where(GOOD), MODEL))}",
         "Tokens for each second of waiting: how fast a model writes, its thinking time included.",
         empty="no usage reported",
     ),

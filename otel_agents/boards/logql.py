@@ -43,11 +43,6 @@ def added(lines: str, attribute: str, *by: str, over: str = RANGE) -> str:
     return f"{grouped(by)} (sum_over_time({lines} | unwrap {label(attribute)} [{over}]))"
 
 
-def mean(lines: str, attribute: str, *by: str, over: str = RANGE) -> str:
-    """The mean of an attribute that all of the lines have."""
-    return f"{added(lines, attribute, *by, over=over)} / {counted(lines, *by, over=over)}"
-
-
 def passing(*by: str, over: str = RANGE) -> str:
     """The part of verdicts that are `pass`, of those that are one or the other."""
     every = counted(LABELLED, *by, over=over)

@@ -47,8 +47,8 @@ class Metric:
         return self.part("count")
 
     @property
-    def seconds(self) -> Metric:
-        """The sum of a histogram of durations."""
+    def sum(self) -> Metric:
+        """The sum of a histogram: of seconds, of scores."""
         return self.part("sum")
 
     def __str__(self) -> str:
@@ -73,6 +73,7 @@ IN, OUT = counter(names.METRIC_CLIENT_INFERENCE_USAGE_INPUT_TOKENS), counter(nam
 CACHED = counter(names.METRIC_CLIENT_INFERENCE_USAGE_CACHE_READ_INPUT_TOKENS)
 RUNS, LOOPS, SEARCHES = counter(names.METRIC_OA_RUNS), counter(names.METRIC_OA_LOOPS), counter(names.METRIC_OA_MEMORY_SEARCHES)
 COST, LOST = counter(names.METRIC_OA_COST, "_USD"), counter(names.METRIC_OA_TELEMETRY_DROPPED)
+SCORES = Metric(label(names.METRIC_OA_EVALUATION_SCORE))
 RUNNING, LAG = Metric(label(names.METRIC_OA_AGENTS_ACTIVE)), Metric(f"{label(names.METRIC_OA_SHIPPER_LAG)}_seconds")
 UP = Metric("up", ('job=~"otelcol|prometheus|loki|tempo"',))
 QUEUE = "otelcol_exporter_queue_size / otelcol_exporter_queue_capacity"
@@ -89,9 +90,9 @@ def grouped(by: tuple[str, ...]) -> str:
     return f"sum by ({', '.join(by)})" if by else "sum"
 
 
-def inc(metric: Metric, *by: str, over: str = WINDOW) -> str:
-    """How much a counter grew."""
-    return f"{grouped(by)} (increase({metric}[{over}]))"
+def inc(metric: Metric, *by: str, over: str = WINDOW, ago: str = "") -> str:
+    """How much a counter grew, in a window that ends now or some time ago."""
+    return f"{grouped(by)} (increase({metric}[{over}]{f' offset {ago}' if ago else ''}))"
 
 
 def rate(metric: Metric, *by: str, over: str = WINDOW) -> str:
@@ -125,6 +126,11 @@ def share(metric: Metric, *by: str, of: str, over: str = WINDOW) -> str:
     """The part that fulfils a condition: 0 where none does, nothing where there is nothing."""
     every = inc(metric, *by, over=over)
     return f"(({inc(metric.where(of), *by, over=over)} or 0 * {every}) / {above_none(every)})"
+
+
+def mean(metric: Metric, *by: str, over: str = WINDOW) -> str:
+    """The mean of what a histogram took."""
+    return f"({inc(metric.sum, *by, over=over)} / {above_none(inc(metric.count, *by, over=over))})"
 
 
 def failing(metric: Metric, *by: str, over: str = WINDOW) -> str:

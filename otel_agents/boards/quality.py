@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from otel_agents.boards import logql, variables
-from otel_agents.boards.logql import FAILS, JUDGED, SCORED
+from otel_agents.boards.logql import FAILS, JUDGED
 from otel_agents.boards.panels import COUNT, LINES, LOG, MANY, RANKING, STAT, Board, lines_of, panel, row
-from otel_agents.boards.promql import EVALUATION, EXPLANATION, SCORE, VERDICT, or0
+from otel_agents.boards.promql import EVALUATION, EXPLANATION, SCORE, SCORES, VERDICT, mean, or0
 
 HOUR = "1h"
 NOTHING = "nothing was judged: with @oa.evaluator it is"
@@ -29,8 +29,8 @@ NOW = row(
         RANKING,
         "Mean score",
         MANY,
-        lines_of(logql.mean(SCORED, SCORE, EVALUATION)),
-        "The mean of each evaluator's scores in the time shown; each has a scale of its own.",
+        mean(SCORES, EVALUATION),
+        "The mean of each evaluator's scores in the time shown; each has a scale of its own. Scores below 0 are in their verdicts only.",
         empty="no evaluator gives scores",
     ),
 )
@@ -48,8 +48,8 @@ TREND = row(
         LINES,
         "Mean score, by the hour",
         MANY,
-        lines_of(logql.mean(SCORED, SCORE, EVALUATION, over=HOUR)),
-        "The mean of the hour before each point.",
+        mean(SCORES, EVALUATION, over=HOUR),
+        "The mean of the hour before each point. What falls after a change: points lead to traces that were judged.",
         empty="no evaluator gives scores",
     ),
 )

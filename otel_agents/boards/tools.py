@@ -35,7 +35,7 @@ TABLES = row(
             Query(inc(TOOL_CALL.count, TOOL), "Calls"),
             Query(failing(TOOL_CALL, TOOL), "Failed", "percentunit"),
             Query(p95(TOOL_CALL, TOOL), "p95", "s"),
-            Query(inc(TOOL_CALL.seconds, TOOL), "Time in all", "s"),
+            Query(inc(TOOL_CALL.sum, TOOL), "Time in all", "s"),
         ),
         "One line a tool: how often, how badly, and how much of the agents' time it takes.",
         alert="tool_fails",

@@ -10,6 +10,7 @@ from otel_agents import semconv as names
 from otel_agents.telemetry.series import Backend, Collected, Exemplar, Labels, Origin, Point, Series, origin_in
 
 if TYPE_CHECKING:
+    from otel_agents.telemetry.context import Context
     from otel_agents.telemetry.operations import Operation
 
 OTHER = "_other"
@@ -20,6 +21,7 @@ RUN_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8
 WORKFLOW_SECONDS = (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)
 TOKENS = tuple(4**power for power in range(14))
 CALLS = (1, 2, 4, 8, 16, 32, 64, 128)
+SCORES = (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 2, 3, 4, 5, 10, 100)  # most scales are 0 to 1; others are told by their mean
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ TABLE: Mapping[str, Instrument] = {
     names.METRIC_OA_COST: _counter("USD", "Price of model calls, where it is known."),
     names.METRIC_OA_RUNS: _counter("{run}", "Agent runs by outcome."),
     names.METRIC_OA_LOOPS: _counter("{loop}", "Times an agent called the same tool with the same arguments again and again."),
+    names.METRIC_OA_EVALUATION_SCORE: _histogram("{score}", "Scores that evaluators gave; those below 0 are in their events only.", SCORES),
     names.METRIC_OA_MEMORY_SEARCHES: _counter("{search}", "Memory searches by result."),
     names.METRIC_OA_AGENTS_ACTIVE: Instrument("create_up_down_counter", "{agent}", "Agent runs that are going on."),
     names.METRIC_OA_TELEMETRY_DROPPED: _counter("{item}", "Items of telemetry that were lost, by signal and reason."),
@@ -129,6 +132,7 @@ TOOL = (names.TOOL_NAME, names.TOOL_TYPE, names.AGENT_NAME, names.ERROR_TYPE)
 WORKFLOW = (names.WORKFLOW_NAME, names.ERROR_TYPE)
 STEP = (names.OA_STEP_NAME, names.AGENT_NAME, names.ERROR_TYPE)
 AGENT = (names.AGENT_NAME,)
+VERDICT = (names.EVALUATION_NAME, names.EVALUATION_SCORE_LABEL)
 CLIENT_ENDED = (*CLIENT, names.ERROR_TYPE)
 INFERENCE = (*CLIENT, *AGENT)
 INFERENCE_ENDED = (*INFERENCE, names.ERROR_TYPE)
@@ -264,6 +268,13 @@ def measure_tool(instruments: Instruments, operation: Operation, seconds: float)
     instruments.record(names.METRIC_EXECUTE_TOOL_DURATION, seconds, instruments.labels(TOOL, attributes), origin)
     if operation.loops:
         instruments.record(names.METRIC_OA_LOOPS, 1, instruments.labels(AGENT, attributes), origin)
+
+
+def measure_score(instruments: Instruments, verdict: Mapping[str, Any], judged: Context) -> None:
+    """What an evaluator gave, with an exemplar that leads to what it judged."""
+    score = verdict.get(names.EVALUATION_SCORE_VALUE)
+    if score is not None and 0 <= score < float("inf"):
+        instruments.record(names.METRIC_OA_EVALUATION_SCORE, score, instruments.labels(VERDICT, verdict), origin_in(judged))
 
 
 def _measure_duration(metric: str, keys: tuple[str, ...]) -> Measure:

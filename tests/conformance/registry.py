@@ -46,6 +46,7 @@ OUR_METRICS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "otel_agents.cost": ("counter", "USD", CALL),
     "otel_agents.runs": ("counter", "{run}", ("gen_ai.agent.name", "otel_agents.outcome")),
     "otel_agents.loops": ("counter", "{loop}", ("gen_ai.agent.name",)),
+    "otel_agents.evaluation.score": ("histogram", "{score}", ("gen_ai.evaluation.name", "gen_ai.evaluation.score.label")),
     "otel_agents.memory.searches": ("counter", "{search}", ("otel_agents.memory.store", "otel_agents.result")),
     "otel_agents.agents.active": ("updowncounter", "{agent}", ("gen_ai.agent.name",)),
     "otel_agents.telemetry.dropped": ("counter", "{item}", ("otel_agents.signal", "otel_agents.reason")),
