@@ -57,10 +57,10 @@ def log(body: Any = None, *, id: int = 0, trace: str = TRACE, at: float = 0, eve
     return record | ({"eventName": event} if event else {}) | ({"traceId": trace, "spanId": f"{id:016x}"} if id else {})
 
 
-def counter(name: str, points: list[tuple[int, dict[str, Any]]]) -> dict[str, Any]:
-    """One cumulative counter with its points: (value, attributes)."""
+def counter(name: str, points: list[tuple[int, dict[str, Any]]], start: int = 0) -> dict[str, Any]:
+    """One counter with its points: (value, attributes); start: in seconds."""
     data = [
-        {"startTimeUnixNano": nanoseconds(0), "timeUnixNano": nanoseconds(60), "asInt": str(number), "attributes": attributes(given)}
+        {"startTimeUnixNano": nanoseconds(start), "timeUnixNano": nanoseconds(60), "asInt": str(number), "attributes": attributes(given)}
         for number, given in points
     ]
     return {"name": name, "unit": "{item}", "sum": {"aggregationTemporality": 2, "isMonotonic": True, "dataPoints": data}}

@@ -1,27 +1,37 @@
-"""What programs said they lost: the telemetry.dropped counters of every process, added up."""
+"""What programs lost, as their telemetry.dropped counters say it."""
 
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 from otel_agents import semconv as names
-from otel_agents.analysis.folder import Folder
+from otel_agents.analysis.folder import NAME, Folder
 
-Losses = dict[tuple[str, str], int]
+Losses = dict[tuple[str, str], int]  # by signal and reason
+Causes = Counter[tuple[str, str, str]]  # by process (the owner of its segments), signal and reason
 
 
-def losses(folder: Folder, since: int = 0) -> Losses:
-    """Items lost by signal and reason; a counter only grows, so each process's largest figure is its last."""
-    largest: Counter[tuple[str, str, str]] = Counter()
-    for point in folder.points(names.METRIC_OA_TELEMETRY_DROPPED, since=since):
-        instance = str(point.origin.resource.get(names.SERVICE_INSTANCE_ID) or point.segment)
-        key = (instance, str(point.attributes.get(names.OA_SIGNAL, "")), str(point.attributes.get(names.OA_REASON, "")))
+def counted(folder: Folder) -> Causes:
+    """Items lost. A counter only grows, so its largest figure is its last; one that tells what came since it last did begins anew each time."""
+    largest: Counter[tuple[str, int, str, str]] = Counter()
+    for point in folder.points(names.METRIC_OA_TELEMETRY_DROPPED):
+        signal, reason = (str(point.attributes.get(name, "")) for name in (names.OA_SIGNAL, names.OA_REASON))
+        key = (owner_of(point.segment), point.start, signal, reason)
         largest[key] = max(largest[key], round(point.value))
-    return summed(largest)
+    found: Causes = Counter()
+    for (owner, _, signal, reason), count in largest.items():
+        found[owner, signal, reason] += count
+    return found
 
 
-def summed(largest: Counter[tuple[str, str, str]]) -> Losses:
+def owner_of(segment: str) -> str:
+    named = NAME.fullmatch(Path(segment).name)
+    return named["owner"] if named is not None else segment
+
+
+def summed(causes: Causes) -> Losses:
     total: Counter[tuple[str, str]] = Counter()
-    for (_, signal, reason), count in largest.items():
+    for (_, signal, reason), count in causes.items():
         total[signal, reason] += count
     return dict(total)

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import Distribution, PackageNotFoundError
@@ -16,7 +17,7 @@ from typing import Any
 
 import otel_agents
 from otel_agents.analysis.folder import Folder, Segment
-from otel_agents.analysis.losses import losses
+from otel_agents.analysis.losses import Causes, Losses, counted, summed
 from otel_agents.cli import run as launch
 from otel_agents.cli.screen import plural, size
 from otel_agents.environment import SIGNALS
@@ -282,18 +283,18 @@ WHY = {
 }
 
 
-def dropped(folder: Folder) -> dict[tuple[str, str], int]:
-    """By signal and reason: what the counters say, or what the journal's own notes say where that is more (they survive a lost metric)."""
-    counted, noted = losses(folder), notes(folder)
-    return {key: max(counted.get(key, 0), noted.get(key, 0)) for key in {*counted, *noted}}
+def dropped(folder: Folder) -> Losses:
+    """By signal and reason: of each process what its counters say, or what its notes say where that is more (they survive a lost metric), added up."""
+    return summed(counted(folder) | noted(folder))
 
 
-def notes(folder: Folder) -> dict[tuple[str, str], int]:
-    found: dict[tuple[str, str], int] = {}
+def noted(folder: Folder) -> Causes:
+    """What stands in the notes beside the segments, by process, signal and reason."""
+    found: Causes = Counter()
     for path in {file for place in folder.destinations() for file in place.glob(f"*{OFFSETS}")}:
         for signal, reasons in Offsets.read(path).dropped.items():
-            for reason, number in reasons.items():
-                found[signal, reason] = found.get((signal, reason), 0) + number
+            for reason, count in reasons.items():
+                found[path.name.removesuffix(OFFSETS), signal, reason] += count
     return found
 
 

@@ -10,7 +10,7 @@ import pytest
 from written_journal import EPOCH, Written, counter, log, span
 
 from otel_agents.analysis.folder import Folder, Segment
-from otel_agents.analysis.losses import losses
+from otel_agents.analysis.losses import counted, summed
 from otel_agents.analysis.search import Search, Wanted
 
 SECOND = 10**9
@@ -141,7 +141,11 @@ def test_losses_are_the_last_figure_of_each_process(journal: Written) -> None:
     name = "otel_agents.telemetry.dropped"
     full = {"otel_agents.signal": "traces", "otel_agents.reason": "cap"}
     journal.metrics("1-a-b-1", counter(name, [(3, full)]), counter(name, [(5, full)]), counter("other", [(9, full)]))
-    journal.metrics(
-        "2-a-b-1", counter(name, [(2, full), (1, {"otel_agents.signal": "logs", "otel_agents.reason": "disk_full"})]), **{"service.instance.id": "i-2"}
-    )
-    assert losses(Folder(journal.folder)) == {("traces", "cap"): 7, ("logs", "disk_full"): 1}
+    journal.metrics("2-a-b-1", counter(name, [(2, full), (1, {"otel_agents.signal": "logs", "otel_agents.reason": "disk_full"})]))
+    assert summed(counted(Folder(journal.folder))) == {("traces", "cap"): 7, ("logs", "disk_full"): 1}
+
+
+def test_losses_that_are_told_as_deltas_are_added_up(journal: Written) -> None:
+    full = {"otel_agents.signal": "traces", "otel_agents.reason": "cap"}
+    journal.metrics("1-a-b-1", *(counter("otel_agents.telemetry.dropped", [(count, full)], start=start) for start, count in enumerate((3, 2, 2))))
+    assert summed(counted(Folder(journal.folder))) == {("traces", "cap"): 7}

@@ -138,12 +138,15 @@ def test_a_journal_folder_that_is_no_folder(tmp_path: Path) -> None:
     assert found["folder"][0] == checks.WRONG
 
 
-def test_losses_from_counters_and_from_the_journals_own_notes(written: Written) -> None:
+def test_losses_of_each_process_by_its_counters_or_its_own_notes_whichever_know_more(written: Written) -> None:
+    """One had its metric sent and deleted, one did not get to its notes, of one the metric is older."""
     full = {"otel_agents.signal": "traces", "otel_agents.reason": "disk_full"}
-    written.metrics("1-ab-cd-1", counter("otel_agents.telemetry.dropped", [(3, full)]))
-    (written.folder / "local" / "2-ab-cd.offsets.json").write_text('{"sent":{},"dropped":{"traces":{"disk_full":5},"logs":{"cap":1}}}')
+    written.metrics("2-ab-cd-1", counter("otel_agents.telemetry.dropped", [(3, full)]))
+    written.metrics("3-ab-cd-1", counter("otel_agents.telemetry.dropped", [(2, full)]))
+    for owner, told in (("1-ab-cd", '"traces":{"disk_full":5},"logs":{"cap":1}'), ("2-ab-cd", ""), ("3-ab-cd", '"traces":{"disk_full":4}')):
+        (written.folder / "local" / f"{owner}.offsets.json").write_text(f'{{"sent":{{}},"dropped":{{{told}}}}}')
     found = checks.lost(Folder(written.folder))
-    assert found.data == [{"signal": "logs", "reason": "cap", "count": 1}, {"signal": "traces", "reason": "disk_full", "count": 5}]
+    assert found.data == [{"signal": "logs", "reason": "cap", "count": 1}, {"signal": "traces", "reason": "disk_full", "count": 5 + 3 + 4}]
     assert "free some space" in found.facts[1].fix
 
 

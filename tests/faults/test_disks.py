@@ -21,8 +21,8 @@ from figures import Figure_
 from otlp_server import Reply, closed_port, http_receiver
 from processes import environment, ran, written
 
+from otel_agents.analysis import losses
 from otel_agents.analysis.folder import Folder
-from otel_agents.analysis.losses import losses
 from otel_agents.cli import checks
 
 pytestmark = pytest.mark.own_attributes("item", "payload")
@@ -118,7 +118,7 @@ def test_a_full_disk(tmp_path: Path, mount: Mount, figure: Figure_, loop: bool) 
     assert {f"s{number}" for number in (0, *range(2001, 2101))} <= here.keys()  # what came before and after
     assert missing > 1000
     assert counted[("traces", "disk_full")] == missing == lost_spans(disk / "journal")
-    assert losses(Folder(disk / "journal"))[("traces", "disk_full")] == missing
+    assert losses.summed(losses.counted(Folder(disk / "journal")))[("traces", "disk_full")] == missing
 
 
 READ_ONLY = """

@@ -18,7 +18,7 @@ from otlp_server import OK, Receiver, Reply, Request, http_receiver
 from processes import Done, ran, run
 
 from otel_agents.analysis.folder import Folder
-from otel_agents.analysis.losses import losses
+from otel_agents.analysis.losses import counted, summed
 from otel_agents.cli import checks
 from otel_agents.testing import attributes_of
 
@@ -60,7 +60,8 @@ def program(folder: Path, receiver: Receiver, *, items: int = ITEMS, waits: floa
 
 def told(folder: Path) -> tuple[dict[tuple[str, str], int], dict[tuple[str, str], int]]:
     """What was lost, by signal and reason: as the metric says it, and as `doctor` does."""
-    return losses(Folder(folder / "journal")), checks.dropped(Folder(folder / "journal"))
+    journal = Folder(folder / "journal")
+    return summed(counted(journal)), checks.dropped(journal)
 
 
 def steps(receiver: Receiver) -> Counter[str]:
