@@ -59,7 +59,7 @@ class Reply:
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
-    body: bytes | None = None  # None: an empty OTLP answer in the request's format
+    body: bytes | None = None  # None: an empty OTLP answer in the request's format; with another grpc_code than OK its details
     takes: bool | None = None  # whether the items count as taken; None: by the status
     cuts: bool = False  # close the connection instead of an answer
     hangs: bool = False  # answer only when the receiver is closed
@@ -196,7 +196,7 @@ def grpc_receiver(answer: Callable[[Request], Reply] = lambda request: OK) -> It
         reply = receiver.decide(request)
         if reply.grpc_code != "OK":
             context.set_trailing_metadata(tuple(reply.headers.items()))
-            context.abort(getattr(grpc.StatusCode, reply.grpc_code), "as the test says")
+            context.abort(getattr(grpc.StatusCode, reply.grpc_code), (reply.body or b"as the test says").decode())
         return reply.body or RESPONSES[signal]().SerializeToString()
 
     server = grpc.server(ThreadPoolExecutor(4))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from hostile_secrets import ISSUED, UNSHAPED, Written, secrets
-from otlp_server import Reply, Request, http_receiver
+from otlp_server import Reply, Request, grpc_receiver, http_receiver
 from processes import environment
 
 import otel_agents as oa
@@ -31,15 +31,16 @@ logging.getLogger("program").warning("said")
 time.sleep(float(sys.argv[1]))
 oa.flush(2)
 """
+REPEATED = f"no such key: {KEY}, Authorization: Bearer {KEY}".encode()
 ANSWERS = {
     "nothing listens": None,
     "refused": Reply(401),
     "redirect": Reply(302, {"Location": f"https://user:{PASSWORD}@elsewhere.example/?api_key={KEY}", "Set-Cookie": f"session={KEY}"}),
-    "error that repeats what it was sent": Reply(500, body=f"no such key: {KEY}, Authorization: Bearer {KEY}".encode()),
+    "error that repeats what it was sent": Reply(500, body=REPEATED),
     "web page": Reply(200, {"Content-Type": "text/html"}, f"<html>{KEY}</html>".encode()),
     "no JSON": Reply(415, {"Content-Type": "text/plain"}, KEY.encode()),
     "cut": Reply(cuts=True),
-    "well": Reply(200),
+    "well": Reply(),
 }
 
 
@@ -75,35 +76,42 @@ def given_secrets(url: str, folder: Path, **more: str) -> dict[str, str]:
 
 
 CONSOLE = {f"OTEL_{signal}_EXPORTER": "otlp,console" for signal in ("TRACES", "LOGS", "METRICS")}
-WAYS = {"journal": {}, "no journal": {"OTEL_AGENTS_JOURNAL": "off"}, "protobuf": {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, "console": CONSOLE}
+NO_JOURNAL, PROTOBUF, GRPC = {"OTEL_AGENTS_JOURNAL": "off"}, {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
+WAYS = {"journal": {}, "no journal": NO_JOURNAL, "protobuf": PROTOBUF, "console": CONSOLE, "gRPC": GRPC, "gRPC, no journal": {**GRPC, **NO_JOURNAL}}
+STATUSES = {
+    "nothing listens": None,
+    **{code: Reply(grpc_code=code, body=REPEATED) for code in ("UNAUTHENTICATED", "INVALID_ARGUMENT", "UNAVAILABLE", "RESOURCE_EXHAUSTED", "INTERNAL")},
+    "well": Reply(),
+}
 
 
-def answered(answer: str, way: str, folder: Path) -> list[str]:
+def answered(answer: Reply | None, way: str, folder: Path) -> list[str]:
     """Which of the secrets a program shows, keeps or sends whose endpoint answers so."""
     seen: list[Request] = []
 
     def reply(request: Request) -> Reply:
         seen.append(request)
-        return ANSWERS[answer] or Reply(200)
+        return answer or Reply()
 
     folder.mkdir()
-    with http_receiver(reply) as receiver:
-        url = receiver.url if ANSWERS[answer] else "http://127.0.0.1:9"
+    with (grpc_receiver if "gRPC" in way else http_receiver)(reply) as receiver:
+        url = receiver.url if answer else "http://127.0.0.1:9"
         done = ran(["-c", PROGRAM, "0.5", "--api-key", PASSWORD], given_secrets(url, folder, **WAYS[way]), folder)
     sent = b"\n".join(json.dumps(request.content).encode() for request in seen)
     assert done.returncode == 0, done.stderr.decode()
-    assert len(done.stderr.splitlines()) > 1 or answer == "well"
-    assert b"[redacted:" in sent or ANSWERS[answer] is None
+    assert len(done.stderr.splitlines()) > 1 or answer == Reply()
+    assert b"[redacted:" in sent or answer is None
     assert b"[redacted:" in done.stdout or way != "console"
     return shown(done.stdout, done.stderr, files_of(folder), sent)
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_our_own_lines_and_files_show_none(way: str, tmp_path: Path, figure: Any) -> None:
-    found = {answer: answered(answer, way, tmp_path / str(number)) for number, answer in enumerate(ANSWERS)}
-    assert {answer: told for answer, told in found.items() if told} == {}
+    answers = STATUSES if "gRPC" in way else ANSWERS
+    found = {name: answered(answer, way, tmp_path / str(number)) for number, (name, answer) in enumerate(answers.items())}
+    assert {name: told for name, told in found.items() if told} == {}
     told = sum(map(len, found.values()))
-    figure("R15", f"log lines, files and requests, {way}, {len(ANSWERS)} answers of an endpoint", f"{told} of {2 * len(ANSWERS)} shown", "shown in log lines")
+    figure("R15", f"log lines, files and requests, {way}, {len(answers)} answers of an endpoint", f"{told} of {2 * len(answers)} shown", "shown in log lines")
 
 
 # ------------------------------------------------------------------------------------------------ settings
