@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,12 @@ def total(names: Names) -> int:
 def repeated(names: Names) -> int:
     """How many came more often than once."""
     return total(names) - len(names)
+
+
+def is_of_requests(receiver: Receiver, again: Names, requests: int, signal: str = "traces") -> bool:
+    """Whether what came a second time was in so few requests: those whose answer, or the offset after it, did not outlive their process."""
+    taken = [Counter(attributes_of(item).get("item") for item in request.items) for request in receiver.taken if request.signal == signal]
+    return not again or any(again <= sum(some, Counter()) for some in combinations(taken, requests))
 
 
 NEXT = """

@@ -8,12 +8,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from counting import Names, arrived, busy, deliver, ended, events, kept, repeated, total
+from counting import arrived, busy, deliver, ended, events, is_of_requests, kept, repeated, total
 from figures import Figure_
-from otlp_server import Receiver, http_receiver
+from otlp_server import http_receiver
 from processes import environment, ran
-
-from otel_agents.testing import attributes_of
 
 pytestmark = pytest.mark.own_attributes("item")
 ROOT = Path(__file__).parents[2]
@@ -80,13 +78,7 @@ def test_a_program_with_threads_switched_at_every_step(tmp_path: Path, figure: F
     told = f"{sum(map(total, lost.values()))} of {sum(map(total, said.values())):,} lost"
     figure("races", "12 lanes in 2 processes, switched every microsecond", told, "–")
     assert lost == {name: Counter() for name in said}
-    assert all(in_one_request(receiver, name, again[name]) for name in again)
-
-
-def in_one_request(receiver: Receiver, signal: str, again: Names) -> bool:
-    """Whether what came a second time was in one request: that which the worker's `os._exit` hit between the answer and the offset."""
-    requests = [Counter(attributes_of(item).get("item") for item in request.items) for request in receiver.taken if request.signal == signal]
-    return not again or any(again <= items for items in requests)
+    assert all(is_of_requests(receiver, again[name], 1, name) for name in again)  # that which the worker's `os._exit` hit between the answer and the offset
 
 
 REUSING = """
