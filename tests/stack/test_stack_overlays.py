@@ -8,12 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from brokers import kafka
 from collectors import collector
 from observed import run
 from otlp_server import http_receiver
 
 from otel_agents.stack.native import Native
 from otel_agents.stack.stores import Stores, ask
+from otel_agents.testing import Telemetry
 
 Eventually = Callable[..., None]
 TOKEN = "a-token-of-the-tests"
@@ -87,6 +89,37 @@ def test_two_tiers_hand_everything_on(stack: Native, stores: Stores, tmp_path: P
             eventually(lambda: len(stores.lines('{service_name="tiered"}')) == len(telemetry.logs))
             eventually(lambda: stores.value('sum(otel_agents_runs_total{service_name="tiered"})') == 1)
     assert any(line.text.startswith('{"gen_ai.tool.call.arguments"') for line in stores.lines('{service_name="tiered"}'))
+
+
+def test_kafka_between_the_tiers_keeps_what_no_gateway_reads_and_is_waited_for(stack: Native, stores: Stores, tmp_path: Path, eventually: Eventually) -> None:
+    """First no gateway is there to read, then no broker to write to: all of it arrives, once."""
+    agent: dict[str, int] = {}
+    with kafka(tmp_path / "broker") as broker, collector(stack, tmp_path / "agent", "kafka-agents", listening=agent, STACK_KAFKA=broker.address):
+        said = {"OTEL_SERVICE_NAME": "queued", "OTEL_AGENTS_CONTENT": "full"}
+        unread = run("many", 20, journal=tmp_path / "unread", stores=at(stores, agent), **said)
+        eventually(lambda: waiting(stores, agent) == 0)
+        with collector(stack, tmp_path / "gateway", "kafka-gateway", STACK_KAFKA=broker.address):
+            check_queued(stores, [unread], eventually)
+            broker.stop()
+            unwritten = run("many", 30, journal=tmp_path / "unwritten", stores=at(stores, agent), **said)
+            assert waiting(stores, agent) > 0
+            broker.start()
+            check_queued(stores, [unread, unwritten], eventually)
+    assert any(line.text.startswith('{"gen_ai.tool.call.arguments"') for line in stores.lines('{service_name="queued"}'))
+
+
+def waiting(stores: Stores, ports: dict[str, int]) -> float:
+    """What the Collector holds for Kafka."""
+    return stores.total(f"http://127.0.0.1:{ports['otelcol']}", "otelcol_exporter_queue_size", exporter="kafka")
+
+
+def check_queued(stores: Stores, runs: list[Telemetry], eventually: Eventually) -> None:
+    """Every span, log line and metric point of these runs is in its store, once."""
+    for telemetry in runs:
+        made = telemetry.spans
+        eventually(lambda made=made: len(stores.trace(made[0]["trace_id"])) == len(made))
+    eventually(lambda: len(stores.lines('{service_name="queued"}')) == sum(len(telemetry.logs) for telemetry in runs))
+    eventually(lambda: stores.value('sum(otel_agents_runs_total{service_name="queued"})') == len(runs))
 
 
 def test_only_who_has_the_token_is_let_in_over_tls(stack: Native, stores: Stores, tmp_path: Path, journal: Path, eventually: Eventually) -> None:
