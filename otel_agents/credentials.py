@@ -125,7 +125,8 @@ AWS_SECRET = rf"(?<![A-Za-z0-9/+=])(?={B64}{{0,39}}[A-Z])(?={B64}{{0,39}}[a-z])(
 TEMPLATE = r"(?![^\s/?#\"'<>]{0,256}(?:\{[^}@]{0,60}\}|\$\w{1,40}|<\w{1,40}>|%s)@)"
 USER_INFO = rf"://(?!\[redacted:){TEMPLATE}(?:[^\s/?#\"'<>@:]{{0,256}}:[^\s/?#\"'<>]{{1,512}}|(?=[^@]{{0,64}}\d)[\w.~%+-]{{16,512}})@"
 
-WITHOUT_SCHEME = r"(?<![\w/@:.\[-])(?!mailto:|redacted:)[\w.~%+-]{1,64}:[^\s/?#\"'<>@:\[\]{}]{6,128}@(?=[\w.-]{1,255}:\d{2,5}(?!\w))"  # a port tells it from an address
+# a port tells it from an address
+WITHOUT_SCHEME = r"(?<![\w/@:.\[-])(?!mailto:|redacted:)[\w.~%+-]{1,64}:[^\s/?#\"'<>@:\[\]{}]{6,128}@(?=[\w.-]{1,255}:\d{2,5}(?!\w))"
 
 
 def credential_free(text: str) -> str:
