@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from figures import BEGIN, END, Figure, read, written
+from figures import BEGIN, END, PAGE, Figure, read, written
 
 OLD = Figure("R5", "kill | SIGKILL", "376", "0", "tests/a.py::one")
 OTHER = Figure("R16b", "many", "–", "3 ms", "tests/b.py::two")
@@ -28,3 +28,8 @@ def test_cases_of_a_test_that_did_not_run_this_time_stay() -> None:
     page = written("# Title\n", [OTHER, OLD])
     beside = Figure("R5", "kill -9", "376", "0", OLD.test)
     assert read(written(page, [beside], {OLD.test})) == [beside, OLD, OTHER]
+
+
+def test_every_row_of_what_must_survive_has_its_figures() -> None:
+    rows = {figure.row for figure in read(PAGE.read_text())}
+    assert {*(f"R{number}" for number in range(1, 20)), "R16b", "races", "soak"} <= rows
