@@ -197,13 +197,19 @@ def _is_small(value: Any) -> bool:
 
 def after_tool(operation: Operation, subject: Subject, result: Any) -> None:
     if _captures() and result is not None:
-        operation.capture({names.TOOL_CALL_RESULT: _object(_read(result))})
+        operation.capture({names.TOOL_CALL_RESULT: _object(result)})
 
 
 def _object(value: Any) -> dict[str, Any]:
     """A tool's result as the object that the conventions want: JSON text of one is read, anything else stands under `result`, as in MCP."""
-    read = parsed(value) if type(value) is str and value.startswith("{") else value
-    return read if type(read) is dict else {"result": value}
+    kind = exact(value)
+    if kind is dict:
+        return value  # type: ignore[no-any-return]  # exactly a dict
+    if kind in COLLECTIONS or (kind is str and not value.startswith("{")):
+        return {"result": value}
+    read = _read(value)
+    told = parsed(read) if type(read) is str and read.startswith("{") else read
+    return told if type(told) is dict else {"result": read}
 
 
 def parsed(text: str) -> Any:

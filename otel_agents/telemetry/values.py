@@ -45,6 +45,7 @@ DEEPEST = 16  # the official OTLP parser's recursion limit is met at 50 messages
 NODE, MOST = 32, 2048  # characters of the limit that buy one element, and how many at most: they take 1 to 3 ms
 OBJECT = 12  # elements that one dataclass or model costs, which take longer to read
 MARGIN = 8192  # of a cut text's window this much is thrown away: a credential that the window cut in two was not recognised
+SAMPLE = LIMIT // NODE  # characters of a long text by which it is judged
 DIGITS = 1024  # bits of the largest integer that is written out in decimal
 
 Plain: TypeAlias = "str | bool | int | float | bytes | list[Any] | dict[str, Any] | None"
@@ -88,11 +89,12 @@ def message_of(error: BaseException, limit: int = LIMIT, redact: Redact | None =
 class Reader:
     """One value being read: how many characters and elements are left, what we are inside of."""
 
-    __slots__ = ("big", "fair", "inside", "left", "nodes", "redact", "unfair")
+    __slots__ = ("big", "crowded", "fair", "inside", "left", "nodes", "redact", "unfair")
 
     def __init__(self, limit: int, redact: Redact | None, *, fair: bool = False) -> None:
         self.left, self.big, self.nodes, self.redact, self.fair, self.unfair = limit, limit // 8, min(limit // NODE, MOST) + 1, redact, fair, False
         self.inside: list[int] = []
+        self.crowded = 0  # containers around that have other elements, too
 
     def read(self, value: Any, name: str = "") -> Any:
         kind = exact(value)
@@ -104,7 +106,7 @@ class Reader:
         return self.container(value, name) if kind in CONTAINERS else self.other(value, name)
 
     def text(self, value: str, name: str = "") -> str:
-        if len(value) > LIMIT // NODE and is_unprintable(value[: LIMIT // NODE]):
+        if len(value) > SAMPLE and is_unprintable(value[:SAMPLE]):
             return f"<str, {len(value):,} characters, mostly unprintable>"  # JSON would make six of each
         if len(value) <= self.left:
             self.left -= len(value)
@@ -144,21 +146,25 @@ class Reader:
         read: list[Any] = []
         total, before = len(value), None
         ordered = total <= COMMAND_LINE and (type(value) is list or type(value) is tuple)
+        self.crowded += total > 1
         for item in head(value, self.nodes + 1):
             if self.spent():
                 break
             read.append(self.share(item, (name_beside(before, item) or name) if ordered else name, total - len(read) - 1))
             before = item
+        self.crowded -= total > 1
         return read if len(read) >= total else [*read, self.more(total - len(read))]
 
     def entries(self, pairs: Pairs, total: int) -> dict[str, Any]:
         read: dict[str, Any] = {}
+        self.crowded += total > 1
         for key, item in pairs:
             if self.spent():
                 break
             name = self.key(key)
             called = named_by(read.items(), name) if name in VALUE_KEYS else name
             read[name if name not in read else f"{name} #{len(read)}"] = self.share(item, called, total - len(read) - 1)
+        self.crowded -= total > 1
         return read if len(read) >= total else {**read, "…": self.more(total - len(read))}
 
     def share(self, item: Any, name: str, following: int) -> Any:
@@ -174,7 +180,7 @@ class Reader:
         return self.nodes < 0 or self.left <= 0
 
     def more(self, count: int) -> str:
-        self.unfair = self.unfair or len(self.inside) > 1
+        self.unfair = self.unfair or self.crowded > 0
         return f"… {count:,} more"
 
     def key(self, key: Any) -> str:
@@ -290,7 +296,7 @@ def moment(value: Any) -> str:
 def path(value: Any) -> str | None:
     """A path made of exact strings; others would bring their own methods."""
     segments = stored(value, "_raw_paths") or stored(value, "_parts") or []
-    return str(value) if all(type(each) is str for each in segments) and sum(map(len, segments)) <= LIMIT // NODE else None
+    return str(value) if all(type(each) is str for each in segments) and sum(map(len, segments)) <= SAMPLE else None
 
 
 def parts(error: BaseException, owner: type) -> list[Any]:
@@ -322,9 +328,9 @@ LATE: dict[str, Callable[[Any], Any]] = {
     "datetime.time": moment,
     "datetime.date": lambda value: value.isoformat(),
     "datetime.timedelta": str,
-    "decimal.Decimal": lambda value: str(value) if sys.getsizeof(value) <= LIMIT // NODE else None,
+    "decimal.Decimal": lambda value: str(value) if sys.getsizeof(value) <= SAMPLE else None,
     "uuid.UUID": lambda value: str(value) if type(stored(value, "int")) is int else None,
-    "range": lambda value: list(value) if len(value) <= LIMIT // NODE else str(value),
+    "range": lambda value: list(value) if len(value) <= SAMPLE else str(value),
     **{f"{module}.{kind}Path": path for module in ("pathlib", "pathlib._local") for kind in ("Posix", "PurePosix", "Windows", "PureWindows")},
 }
 EXCEPTIONS = frozenset(kind for kind in vars(builtins).values() if isinstance(kind, type) and issubclass(kind, BaseException))
