@@ -70,6 +70,7 @@ def asked(reader: Reader) -> list[Asked]:
 def test_every_target_answers(asked: list[Asked], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table = "\n".join(f"| {one.board} | {one.panel} | {one.ref} | {one.store} | {one.result} |" for one in asked)
     folder = Path(os.environ.get(ARTIFACTS) or tmp_path)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "panels.md").write_text(f"| board | panel | target | store | result |\n|---|---|---|---|---|\n{table}\n")
     (folder / "panels.json").write_text(json.dumps([asdict(one) for one in asked]))
     with capsys.disabled():
