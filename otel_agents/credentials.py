@@ -125,8 +125,6 @@ AWS_SECRET = rf"(?<![A-Za-z0-9/+=])(?={B64}{{0,39}}[A-Z])(?={B64}{{0,39}}[a-z])(
 TEMPLATE = r"(?![^\s/?#\"'<>]{0,256}(?:\{[^}@]{0,60}\}|\$\w{1,40}|<\w{1,40}>|%s)@)"
 USER_INFO = rf"://(?!\[redacted:){TEMPLATE}(?:[^\s/?#\"'<>@:]{{0,256}}:[^\s/?#\"'<>]{{1,512}}|(?=[^@]{{0,64}}\d)[\w.~%+-]{{16,512}})@"
 
-# a port tells it from an address
-WITHOUT_SCHEME = r"(?<![\w/@:.\[-])(?!mailto:|redacted:)[\w.~%+-]{1,64}:[^\s/?#\"'<>@:\[\]{}]{6,128}@(?=[\w.-]{1,255}:\d{2,5}(?!\w))"
 
 
 def credential_free(text: str) -> str:
@@ -167,10 +165,4 @@ def without_shapes(text: str) -> str:
     for each in (each for shapes in present for each in shapes):
         seen = compiled(each.pattern).sub(rf"\g<head>[redacted:{each.kind}]", text)
         text = seen if each.kind != "aws-key" or seen == text else compiled(AWS_SECRET).sub("[redacted:aws-secret]", seen)
-    return without_users(text) if "@" in text else text
-
-
-def without_users(text: str) -> str:
-    """The text without the user-info of URLs, and of a host and port that nothing says the scheme of."""
-    told = compiled(USER_INFO).sub("://[redacted:url-user]@", text) if "://" in text else text
-    return compiled(WITHOUT_SCHEME).sub("[redacted:url-user]@", told)
+    return compiled(USER_INFO).sub("://[redacted:url-user]@", text) if "@" in text and "://" in text else text

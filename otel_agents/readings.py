@@ -209,7 +209,7 @@ def _object(value: Any) -> dict[str, Any]:
         return {"result": value}
     read = _read(value)
     told = parsed(read) if type(read) is str and read.startswith("{") else read
-    return told if type(told) is dict else {"result": read}
+    return told if type(told) is dict else {"result": value if kind is str else read}
 
 
 def parsed(text: str) -> Any:

@@ -373,6 +373,16 @@ def test_without_a_journal_the_sdks_exporters_send(tmp_path: Path, receiver, pro
     assert all(str(tmp_path / "a-file" / "journal") in line and "OTEL_AGENTS_JOURNAL_DIR" in line for line in said)
 
 
+@pytest.mark.parametrize(("receiver", "protocol"), [(http_receiver, "http/protobuf"), (grpc_receiver, "grpc")])
+@pytest.mark.parametrize("journal", ["on", "off"])
+def test_a_user_in_the_endpoint_is_sent_as_a_header(tmp_path: Path, receiver, protocol: str, journal: str) -> None:
+    with receiver() as endpoint:
+        url = endpoint.url.replace("http://", "http://ann:open%20sesame@")
+        ran(tmp_path, TELLING, OTEL_EXPORTER_OTLP_ENDPOINT=url, OTEL_EXPORTER_OTLP_PROTOCOL=protocol, OTEL_AGENTS_JOURNAL=journal)
+        sent = {value for request in endpoint.requests for name, value in request.headers.items() if name.lower() == "authorization"}
+    assert sent == {"Basic YW5uOm9wZW4gc2VzYW1l"}
+
+
 def test_no_journal_and_no_endpoint_is_said(tmp_path: Path) -> None:
     done = ran(tmp_path, WORK, OTEL_AGENTS_JOURNAL="off")
     assert (done.status, done.out) == (5, "done\n")

@@ -122,7 +122,7 @@ def test_scores_of_evaluators_are_measured_by_verdict_and_lead_to_what_was_judge
         return {"score": score, "label": "pass"} if score == 0.5 else score
 
     with capture() as telemetry, oa.agent("researcher"):
-        for score in (0.5, 0.75, 4, True, False, "a label alone", -1, float("nan"), float("inf"), None):
+        for score in (0.5, 0.75, 4, True, False, "a label alone", -1, float("nan"), float("inf"), 1e308, None):
             judge(score)
     verdict = "gen_ai.evaluation.score.label"
     points = {point["attributes"].get(verdict): point for point in telemetry.metrics["otel_agents.evaluation.score"]}
@@ -130,6 +130,12 @@ def test_scores_of_evaluators_are_measured_by_verdict_and_lead_to_what_was_judge
     assert {point["attributes"]["gen_ai.evaluation.name"] for point in points.values()} == {"polite"}
     run = telemetry.span("invoke_agent researcher")
     assert {(one["traceId"], one["spanId"]) for point in points.values() for one in point["exemplars"]} == {(run["trace_id"], run["span_id"])}
+
+
+def test_what_is_too_long_for_a_label_becomes_other() -> None:
+    with capture() as telemetry:
+        oa.evaluator("polite")(lambda said: {"score": 1, "label": said})("what a person has said " * 9)
+    assert values(telemetry, "otel_agents.evaluation.score", "gen_ai.evaluation.score.label") == {"_other": 1}
 
 
 def test_scores_are_measured_where_nothing_is_sampled(monkeypatch: pytest.MonkeyPatch) -> None:

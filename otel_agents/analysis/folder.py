@@ -98,9 +98,11 @@ class Folder:
 
     def points(self, *metrics: str, since: int = 0) -> Iterator[Point]:
         """The points of these metrics (all when none is named)."""
+        return chain.from_iterable(self.points_of(segment, *metrics) for segment in self.segments("metrics", since=since))
+
+    def points_of(self, segment: Segment, *metrics: str) -> Iterator[Point]:
         needles = [f'"name":"{metric}"'.encode() for metric in metrics]
-        found = chain.from_iterable(self.items(segment, *needles) for segment in self.segments("metrics", since=since))
-        return (item for item in found if isinstance(item, Point) and (not metrics or item.metric in metrics))
+        return (item for item in self.items(segment, *needles) if isinstance(item, Point) and (not metrics or item.metric in metrics))
 
 
 def segment_of(entry: os.DirEntry[str], destination: str, named: re.Match[str]) -> Segment | None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 from otel_agents import semconv as names
-from otel_agents.analysis.folder import NAME, Folder
+from otel_agents.analysis.folder import Folder
 
 Losses = dict[tuple[str, str], int]  # by signal and reason
 Causes = Counter[tuple[str, str, str]]  # by process (the owner of its segments), signal and reason
@@ -15,19 +14,15 @@ Causes = Counter[tuple[str, str, str]]  # by process (the owner of its segments)
 def counted(folder: Folder) -> Causes:
     """Items lost. A counter only grows, so its largest figure is its last; one that tells what came since it last did begins anew each time."""
     largest: Counter[tuple[str, int, str, str]] = Counter()
-    for point in folder.points(names.METRIC_OA_TELEMETRY_DROPPED):
-        signal, reason = (str(point.attributes.get(name, "")) for name in (names.OA_SIGNAL, names.OA_REASON))
-        key = (owner_of(point.segment), point.start, signal, reason)
-        largest[key] = max(largest[key], round(point.value))
+    for segment in folder.segments("metrics"):
+        for point in folder.points_of(segment, names.METRIC_OA_TELEMETRY_DROPPED):
+            signal, reason = (str(point.attributes.get(name, "")) for name in (names.OA_SIGNAL, names.OA_REASON))
+            key = (segment.owner, point.start, signal, reason)
+            largest[key] = max(largest[key], round(point.value))
     found: Causes = Counter()
     for (owner, _, signal, reason), count in largest.items():
         found[owner, signal, reason] += count
     return found
-
-
-def owner_of(segment: str) -> str:
-    named = NAME.fullmatch(Path(segment).name)
-    return named["owner"] if named is not None else segment
 
 
 def summed(causes: Causes) -> Losses:

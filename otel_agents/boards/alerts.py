@@ -207,7 +207,7 @@ ALERTS = (
         f"The mean score of {{{{ $labels.{EVALUATION} }}}} was {{{{ $value | printf `%.2f` }}}} in the last hour, well below that of the day before.",
         "Open Quality: 'Failed answers' leads to the traces that were judged. Did a model, a prompt or what is retrieved change then? Or the evaluator? Its "
         "version is an attribute of its spans. Scores on another scale than 0 to 1 want another threshold.",
-        "quality", 0.1, inc(SCORES.count, *EVALUATIONS, over="1h"), 20,
+        "quality", 0.1, inc(SCORES.count, *EVALUATIONS, over="1h"), 100,
     ),
     Alert(
         "cache_hits_drop", "CacheHitsDrop", FROM_CACHE, LESS_FROM_CACHE, "15m", TICKET,

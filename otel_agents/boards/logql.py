@@ -19,7 +19,7 @@ STARTED, ENDED = event(names.EVENT_OA_RUN_STARTED), event(names.EVENT_OA_RUN_END
 
 DIED = f'{ENDED} | {OUTCOME}="died"'
 JUDGED = event(names.EVENT_EVALUATION_RESULT)
-SCORED, LABELLED = f'{JUDGED} | {SCORE}!=""', f'{JUDGED} | {VERDICT}=~"pass|fail"'
+LABELLED = f'{JUDGED} | {VERDICT}=~"pass|fail"'
 PASSES, FAILS = (f'{JUDGED} | {VERDICT}="{verdict}"' for verdict in ("pass", "fail"))
 
 

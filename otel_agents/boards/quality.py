@@ -49,7 +49,7 @@ TREND = row(
         "Mean score, by the hour",
         MANY,
         mean(SCORES, EVALUATION, over=HOUR),
-        "The mean of the hour before each point. What falls after a change: points lead to traces that were judged.",
+        "The mean of the hour before each point. What falls after a change: open a verdict below.",
         empty="no evaluator gives scores",
     ),
 )

@@ -22,6 +22,8 @@ WORKFLOW_SECONDS = (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)
 TOKENS = tuple(4**power for power in range(14))
 CALLS = (1, 2, 4, 8, 16, 32, 64, 128)
 SCORES = (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 2, 3, 4, 5, 10, 100)  # most scales are 0 to 1; others are told by their mean
+HIGHEST = 1e9  # a score beyond it is none, and would make every mean that it is in worthless
+LONGEST = 128  # characters of a label: what is longer is no name, but may be what somebody said
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ TABLE: Mapping[str, Instrument] = {
     names.METRIC_OA_COST: _counter("USD", "Price of model calls, where it is known."),
     names.METRIC_OA_RUNS: _counter("{run}", "Agent runs by outcome."),
     names.METRIC_OA_LOOPS: _counter("{loop}", "Times an agent called the same tool with the same arguments again and again."),
-    names.METRIC_OA_EVALUATION_SCORE: _histogram("{score}", "Scores that evaluators gave; those below 0 are in their events only.", SCORES),
+    names.METRIC_OA_EVALUATION_SCORE: _histogram("{score}", "Scores that evaluators gave; those below 0 and above 1e9 are in their events only.", SCORES),
     names.METRIC_OA_MEMORY_SEARCHES: _counter("{search}", "Memory searches by result."),
     names.METRIC_OA_AGENTS_ACTIVE: Instrument("create_up_down_counter", "{agent}", "Agent runs that are going on."),
     names.METRIC_OA_TELEMETRY_DROPPED: _counter("{item}", "Items of telemetry that were lost, by signal and reason."),
@@ -104,11 +106,11 @@ class Instruments:
         self.backend.observe(name, TABLE[name], ask)
 
     def bounded(self, key: str, value: Any) -> Any:
-        """The value, or `_other` once this label has as many values as it may have."""
+        """The value, or `_other` where it is too long for a label, or this one has as many values as it may have."""
         seen = self.seen.setdefault(key, set())
         if value in seen or value == OTHER:
             return value
-        if len(seen) >= self.most:
+        if len(seen) >= self.most or (type(value) is str and len(value) > LONGEST):
             return OTHER
         seen.add(value)
         return value
@@ -273,7 +275,7 @@ def measure_tool(instruments: Instruments, operation: Operation, seconds: float)
 def measure_score(instruments: Instruments, verdict: Mapping[str, Any], judged: Context) -> None:
     """What an evaluator gave, with an exemplar that leads to what it judged."""
     score = verdict.get(names.EVALUATION_SCORE_VALUE)
-    if score is not None and 0 <= score < float("inf"):
+    if score is not None and 0 <= score <= HIGHEST:
         instruments.record(names.METRIC_OA_EVALUATION_SCORE, score, instruments.labels(VERDICT, verdict), origin_in(judged))
 
 

@@ -45,7 +45,7 @@ DEEPEST = 16  # the official OTLP parser's recursion limit is met at 50 messages
 NODE, MOST = 32, 2048  # characters of the limit that buy one element, and how many at most: they take 1 to 3 ms
 OBJECT = 12  # elements that one dataclass or model costs, which take longer to read
 MARGIN = 8192  # of a cut text's window this much is thrown away: a credential that the window cut in two was not recognised
-SAMPLE = LIMIT // NODE  # characters of a long text by which it is judged
+SAMPLE = LIMIT // NODE  # characters of a long text by which it is judged, and that a path, a range or a decimal number may have
 DIGITS = 1024  # bits of the largest integer that is written out in decimal
 
 Plain: TypeAlias = "str | bool | int | float | bytes | list[Any] | dict[str, Any] | None"
@@ -111,7 +111,7 @@ class Reader:
         if len(value) <= self.left:
             self.left -= len(value)
             return well_formed(self.redact(value, name) if self.redact else value)
-        keep, self.left, self.unfair = max(self.left, 0), 0, self.unfair or len(value) > self.big
+        keep, self.left, self.unfair = max(self.left, 0), 0, self.unfair or (self.crowded > 0 and len(value) > self.big)
         kept = value[:keep] if self.redact is None else self.redact(value[: keep + MARGIN], name)
         end = keep if self.redact is None or len(value) <= keep + MARGIN else max(0, min(keep, len(kept) - MARGIN))
         return f"{well_formed(kept[:end])}… [cut, {len(value):,} characters]"

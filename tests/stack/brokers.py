@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from patience import until_it_holds
@@ -39,7 +38,8 @@ def jars() -> Path:
         words = ["mvn", "--quiet", "--batch-mode", f"--file={POM}", "dependency:copy-dependencies", f"-DoutputDirectory={making}"]
         done = subprocess.run(words, capture_output=True, text=True, timeout=BUILD_S, check=False)
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-        shutil.move(making, kept)
+        with suppress(OSError):  # another was faster
+            making.rename(kept)
     return kept
 
 

@@ -304,6 +304,13 @@ def test_cuts_say_what_was_there() -> None:
     assert table["…"] == f"… {1_000_000 - len(table) + 1:,} more"
 
 
+@pytest.mark.parametrize("value", [{"alone": {f"key {number}": "x" * 40 for number in range(9000)}}, {"alone": "x" * 10**6}, ["x" * 10**6], "x" * 10**6])
+def test_what_is_alone_is_read_once_however_large(value: object) -> None:
+    seen: list[str] = []
+    plain(value, 65536, lambda text, name="": seen.append(text) or text)  # type: ignore[func-returns-value]  # that is why
+    assert sum(map(len, seen)) < 1.2 * 65536
+
+
 def test_one_big_argument_does_not_hide_the_others() -> None:
     read = plain({"rows": [list(range(1000))] * 1000, "text": "x" * 10**6, "query": "what is it?"})
     assert isinstance(read, dict)
