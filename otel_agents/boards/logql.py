@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from otel_agents import semconv as names
-from otel_agents.boards.promql import ENVIRONMENT, OUTCOME, RANGE, SCORE, SERVICE, VERDICT, grouped, label
+from otel_agents.boards.promql import ENVIRONMENT, OUTCOME, RANGE, SERVICE, VERDICT, grouped, label
 
 # `.*` alone would be refused: one matcher of a stream must not match the empty value
 LINES = f'{{{SERVICE}=~".+",{SERVICE}=~"$service",{ENVIRONMENT}=~"$env"}}'
