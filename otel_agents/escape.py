@@ -13,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from otel_agents.knobs import split
+from otel_agents.knobs import without_credentials
 from otel_agents.own_providers import preferences
 from otel_agents.pipeline import SIGNALS, Pipeline
 from otel_agents.presentation import is_presentable
@@ -202,15 +202,13 @@ def http_exporter(signal: str, endpoint: Endpoint, redact: Redact, more: dict[st
 
 def grpc_exporter(signal: str, endpoint: Endpoint, redact: Redact, more: dict[str, Any]) -> Any:
     """The official exporter over gRPC; it reads certificates from the OTEL_* variables itself, and takes a user in the endpoint for a part of the host."""
-    from otel_agents.journal.wire import authorization  # the HTTP client behind it is not needed where nothing is sent
+    from otel_agents.journal.wire_grpc import metadata  # the clients behind it are not needed where nothing is sent
 
     module, name = EXPORTERS[signal]
     compression = import_module("grpc").Compression
-    url = split(endpoint.url)
-    headers = {**authorization("authorization", url), **endpoint.headers}
     return redacting(getattr(import_module(f"opentelemetry.exporter.otlp.proto.grpc.{module}"), name), redact)(
-        endpoint=url._replace(netloc=url.netloc.rpartition("@")[2], query="", fragment="").geturl(),
-        headers=tuple((name.lower(), value) for name, value in headers.items()),
+        endpoint=without_credentials(endpoint.url),
+        headers=metadata(endpoint),
         timeout=endpoint.timeout,
         insecure=endpoint.insecure,
         compression=compression.Gzip if endpoint.compression == "gzip" else compression.NoCompression,

@@ -96,11 +96,8 @@ class Folder:
         found = chain.from_iterable(self.items(segment, *needles) for segment in self.segments("logs", since=since))
         return (item for item in found if isinstance(item, Log))
 
-    def points(self, *metrics: str, since: int = 0) -> Iterator[Point]:
+    def points(self, segment: Segment, *metrics: str) -> Iterator[Point]:
         """The points of these metrics (all when none is named)."""
-        return chain.from_iterable(self.points_of(segment, *metrics) for segment in self.segments("metrics", since=since))
-
-    def points_of(self, segment: Segment, *metrics: str) -> Iterator[Point]:
         needles = [f'"name":"{metric}"'.encode() for metric in metrics]
         return (item for item in self.items(segment, *needles) if isinstance(item, Point) and (not metrics or item.metric in metrics))
 

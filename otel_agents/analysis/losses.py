@@ -15,7 +15,7 @@ def counted(folder: Folder) -> Causes:
     """Items lost. A counter only grows, so its largest figure is its last; one that tells what came since it last did begins anew each time."""
     largest: Counter[tuple[str, int, str, str]] = Counter()
     for segment in folder.segments("metrics"):
-        for point in folder.points_of(segment, names.METRIC_OA_TELEMETRY_DROPPED):
+        for point in folder.points(segment, names.METRIC_OA_TELEMETRY_DROPPED):
             signal, reason = (str(point.attributes.get(name, "")) for name in (names.OA_SIGNAL, names.OA_REASON))
             key = (segment.owner, point.start, signal, reason)
             largest[key] = max(largest[key], round(point.value))

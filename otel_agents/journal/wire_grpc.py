@@ -6,11 +6,11 @@ import importlib
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from otel_agents import loading
 from otel_agents.journal.protobuf import REJECTED, SERVICE, message
 from otel_agents.journal.wire import Answer, Verdict, authorization
+from otel_agents.knobs import split
 
 if TYPE_CHECKING:
     from otel_agents.settings import Endpoint
@@ -46,7 +46,7 @@ class Grpc:
 
     def __init__(self, signal: str, endpoint: Endpoint, protocol: str = "grpc") -> None:
         self._signal, self._endpoint = signal, endpoint
-        self._url = urlsplit(endpoint.url if "://" in endpoint.url else f"//{endpoint.url}")
+        self._url = split(endpoint.url)
         self._channel: Any = None
         self._inherited: Any = None
 
@@ -60,7 +60,7 @@ class Grpc:
         except GrpcMissing as missing:
             return Answer("refused", str(missing))
         try:
-            content = self._call(grpc)(body, timeout=timeout, metadata=self._metadata(), compression=self._compression(grpc))
+            content = self._call(grpc)(body, timeout=timeout, metadata=metadata(self._endpoint), compression=self._compression(grpc))
         except grpc.RpcError as error:
             return self._failed(error)
         except OSError as error:
@@ -86,10 +86,6 @@ class Grpc:
         """The scheme decides; without one, the setting `insecure` (OTLP exporter specification)."""
         return self._url.scheme != "https" if self._url.scheme else bool(self._endpoint.insecure)
 
-    def _metadata(self) -> tuple[tuple[str, str], ...]:
-        headers = {**authorization("authorization", self._url), **self._endpoint.headers}
-        return tuple((name.lower(), value) for name, value in headers.items())
-
     def _compression(self, grpc: Any) -> Any:
         return grpc.Compression.Gzip if self._endpoint.compression == "gzip" else grpc.Compression.NoCompression
 
@@ -112,6 +108,12 @@ class Grpc:
         if self._channel is not None:
             self._channel.close()
         self._channel = None
+
+
+def metadata(endpoint: Endpoint) -> tuple[tuple[str, str], ...]:
+    """The endpoint's headers, and the user that its address names, as gRPC has them."""
+    headers = {**authorization("authorization", split(endpoint.url)), **endpoint.headers}
+    return tuple((name.lower(), value) for name, value in headers.items())
 
 
 def retry_delay(error: Any) -> float | None:
