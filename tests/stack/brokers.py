@@ -12,7 +12,7 @@ from pathlib import Path
 
 from patience import until_it_holds
 
-from otel_agents.stack import ports, processes
+from otel_agents.stack import home, ports, processes
 
 POM = Path(__file__).with_name("kafka") / "pom.xml"
 BUILD_S = 600
@@ -31,8 +31,7 @@ message.max.bytes=10485760
 
 def jars() -> Path:
     """The folder with the broker's jars, fetched if they are not there."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    kept = cache / "otel-agents" / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:16]}"
+    kept = home.cache().with_name(f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:16]}")
     if not kept.is_dir():
         making = kept.with_name(f"{kept.name}.{os.getpid()}")
         words = ["mvn", "--quiet", "--batch-mode", f"--file={POM}", "dependency:copy-dependencies", f"-DoutputDirectory={making}"]

@@ -101,7 +101,7 @@ def test_kafka_between_the_tiers_keeps_what_no_gateway_reads_and_is_waited_for(s
         eventually(lambda: of_kafka(stores, agent, "otelcol_exporter_sent_spans") == len(unread.spans))
         with collector(stack, tmp_path / "gateway", "kafka-gateway", STACK_KAFKA=broker.address, listening=gateway):
             check_queued(stores, [unread], eventually)
-            assert stores.total(f"http://127.0.0.1:{gateway['otelcol']}", "otelcol_receiver_accepted_spans") == len(unread.spans), "each is read once"
+            assert stores.total(at(stores, gateway).otelcol, "otelcol_receiver_accepted_spans") == len(unread.spans), "each is read once"
             broker.stop()
             unwritten = run("many", 30, journal=tmp_path / "unwritten", stores=at(stores, agent), **said)
             assert of_kafka(stores, agent, "otelcol_exporter_queue_size") > 0
@@ -112,7 +112,7 @@ def test_kafka_between_the_tiers_keeps_what_no_gateway_reads_and_is_waited_for(s
 
 def of_kafka(stores: Stores, ports: dict[str, int], name: str) -> float:
     """What the Collector counts of its exporter."""
-    return stores.total(f"http://127.0.0.1:{ports['otelcol']}", name, exporter="kafka")
+    return stores.total(at(stores, ports).otelcol, name, exporter="kafka")
 
 
 def check_queued(stores: Stores, runs: list[Telemetry], eventually: Eventually) -> None:

@@ -53,7 +53,8 @@ OTHER_CODE = (
 YAML = (
     "apiVersion: v1\nkind: Secret\nmetadata:\n  name: {a}-token\n  labels: {{tier: db}}\n"
     "spec:\n  secretName: {a}-tls\n  secretKeyRef: {{name: {a}, key: password}}\n  replicas: {n}\n",
-    "services:\n  {a}:\n    image: {a}:1.2.3-slim@sha256:{sha256}\n"
+    "services:\n  {a}:\n    image: registry.example.com/{a}@sha256:{sha256}\n"
+    "  {b}:\n    image: {b}:1.2.3-slim@sha256:{sha256}\n"
     "    environment:\n      - API_KEY=${{API_KEY}}\n      - POSTGRES_PASSWORD_FILE=/run/secrets/db\n    ports: ['{n}:80']\n",
     "openapi: 3.1.0\ncomponents:\n  schemas:\n    Login:\n"
     "      properties:\n        password: {{type: string, format: password}}\n        token: {{type: string, maxLength: {n}}}\n",
