@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -128,13 +128,20 @@ def after_collector(stores: Stores, signal: str, failed_before: float, problem: 
         return f"in the Collector: it took the item and does not answer at {stores.otelcol} any more; see its log"
     if failures(stores, signal) > failed_before:
         return f"at {store}'s door: the Collector sent it and {store} refused it; see the Collector's log"
-    if held := waiting(stores).get(store, 0.0):
+    for place, size in held(stores, store):
         return (
-            f"in the Collector's queue for {store} ({held:,.0f} bytes), which does not take them{said(problem)}; nothing is lost, it goes on when {store} does"
+            f"in the Collector's queue for {place} ({size:,.0f} bytes), which does not take them{said(problem)}; nothing is lost, it goes on when {place} does"
         )
     if problem:
         return f"behind {store}'s door: it can't be asked{said(problem)}"
     return f"inside {store}: the Collector sent it, and no query finds it; see its log"
+
+
+def held(stores: Stores, store: str) -> Iterator[tuple[str, float]]:
+    """What waits for this store, else for whoever stands between the Collector and the stores: Kafka, a gateway."""
+    queues = waiting(stores)
+    between = queues.keys() - {*STORES.values(), "otelcol"}
+    return ((place, queues[place]) for place in (store, *sorted(between)) if queues.get(place))
 
 
 def said(problem: str) -> str:

@@ -211,6 +211,13 @@ def test_check_says_at_which_hop_items_got_lost(user: User) -> None:
     assert "between here and the Collector" in done.stdout
 
 
+def test_check_says_what_waits_for_who_stands_before_the_stores(user: User) -> None:
+    user.command("up", "--native", "--free-ports", "--overlay", "kafka-agents", STACK_KAFKA="127.0.0.1:9")
+    found = {one["signal"]: one["lost"] for one in user.json("check", "--seconds", "8")}
+    assert found.keys() == {"traces", "metrics", "logs"}
+    assert all(lost.startswith("in the Collector's queue for kafka") for lost in found.values()), found
+
+
 def test_a_port_that_is_taken_is_named_with_what_to_do(user: User) -> None:
     with socket.socket() as held:
         try:
