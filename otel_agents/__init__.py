@@ -1,23 +1,23 @@
 """otel-agents: one environment variable makes any Python agent program observable.
 
-    import otel_agents as oa
+import otel_agents as oa
 
-    @oa.agent
-    def researcher(question: str) -> str: ...
+@oa.agent
+def researcher(question: str) -> str: ...
 """
 
 TYPE_CHECKING = False  # type checkers take it as true; `typing` itself takes longer to import than all of this
 
 if TYPE_CHECKING:
-    from otel_agents.correlation import session
-    from otel_agents.decorators import agent, embedding, evaluator, guardrail, llm, memory, plan, retriever, step, tool, workflow
-    from otel_agents.sdk import flush, shutdown, start
+    from otel_agents.runtime.lifecycle import flush, shutdown, start
     from otel_agents.telemetry.operations import Operation, current
+    from otel_agents.verbs.decorators import agent, embedding, evaluator, guardrail, llm, memory, plan, retriever, step, tool, workflow
+    from otel_agents.verbs.session import session
 
 HOMES = {
-    "otel_agents.decorators": ("agent", "workflow", "step", "tool", "llm", "embedding", "retriever", "memory", "plan", "evaluator", "guardrail"),
-    "otel_agents.correlation": ("session",),
-    "otel_agents.sdk": ("start", "flush", "shutdown"),
+    "otel_agents.verbs.decorators": ("agent", "workflow", "step", "tool", "llm", "embedding", "retriever", "memory", "plan", "evaluator", "guardrail"),
+    "otel_agents.verbs.session": ("session",),
+    "otel_agents.runtime.lifecycle": ("start", "flush", "shutdown"),
     "otel_agents.telemetry.operations": ("current", "Operation"),
 }
 _HOME = {name: module for module, names in HOMES.items() for name in names}
@@ -49,9 +49,9 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'otel_agents' has no attribute {name!r}; it has {', '.join(sorted(_HOME))}")
     from importlib import import_module
 
-    from otel_agents import loading
+    from otel_agents.config import import_lock
 
-    with loading.imports:
+    with import_lock.imports:
         value = globals()[name] = getattr(import_module(_HOME[name]), name)
     return value
 

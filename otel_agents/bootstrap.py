@@ -14,7 +14,7 @@ def run() -> None:
     if _ran or _is_ours() or os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return
     _ran.append(True)
-    from otel_agents.program import uncollected
+    from otel_agents.runtime.process import uncollected
 
     with uncollected():
         from otel_agents.telemetry.guard import guard
@@ -25,24 +25,24 @@ def run() -> None:
 
 def _begin() -> None:
     """Settings are read with the first item; which libraries to leave alone must be known before."""
-    from otel_agents import sdk
-    from otel_agents.presentation import logger
+    from otel_agents.redaction.messages import logger
+    from otel_agents.runtime import lifecycle
 
     wanted, left = _chosen()
     try:
-        sdk.begin({}, wanted or None, left)
+        lifecycle.begin({}, wanted or None, left)
     except ValueError as problem:
         logger.warning("otel-agents: %s", problem)
-        sdk.begin({}, _usable(wanted) or None, _known(left))
+        lifecycle.begin({}, _usable(wanted) or None, _known(left))
 
 
 def _chosen() -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The libraries named to be observed, and those to be left alone; the settings are only read this early where a file may say so."""
-    from otel_agents.sources import nearby_file
+    from otel_agents.config.sources import nearby_file
 
     if nearby_file() is None and not os.environ.get("OTEL_AGENTS_CONFIG_FILE"):
         return _named("OTEL_AGENTS_INSTRUMENT"), _named("OTEL_AGENTS_DISABLE")
-    from otel_agents.settings import load_forgiving
+    from otel_agents.config.settings import load_forgiving
 
     settings, _ = load_forgiving()  # what is wrong is said with the first item
     return settings.instrument or (), settings.disable

@@ -55,10 +55,10 @@ class Telemetry:
     @property
     def metrics(self) -> dict[str, list[Json]]:
         """The latest points by metric: attributes, value | count, sum, buckets; exemplars, start, time."""
-        from otel_agents import sdk
+        from otel_agents.runtime import lifecycle
 
-        if sdk.process.pipeline is not None and sdk.process.pipeline.settings.journal_dir == self.journal:
-            sdk.process.pipeline.collect()
+        if lifecycle.process.pipeline is not None and lifecycle.process.pipeline.settings.journal_dir == self.journal:
+            lifecycle.process.pipeline.collect()
         latest: dict[str, dict[bytes, Json]] = {}
         for metric, scope, _ in self._items("metrics"):
             points = latest.setdefault(metric["name"], {})
@@ -91,23 +91,23 @@ def capture(**settings: Any) -> Iterator[Telemetry]:
 
     Our own failures are raised here instead of being swallowed. Observation that was on before is on again, from fresh, afterwards.
     """
-    from otel_agents import sdk
+    from otel_agents.runtime import lifecycle
     from otel_agents.telemetry.context import engine
 
-    before, asked = sdk.process.started, sdk.process.asked
-    sdk.shutdown(forget=True)
+    before, asked = lifecycle.process.started, lifecycle.process.asked
+    lifecycle.shutdown(forget=True)
     with TemporaryDirectory(prefix="otel-agents-") as folder:
         telemetry = Telemetry(Path(folder))
         engine.strict = True
         try:
-            sdk.start(**{"ship": False, "metric_interval": 3600, "log_level": "DEBUG", **settings, "journal_dir": folder})
+            lifecycle.start(**{"ship": False, "metric_interval": 3600, "log_level": "DEBUG", **settings, "journal_dir": folder})
             yield telemetry
         finally:
-            sdk.shutdown(forget=True)
+            lifecycle.shutdown(forget=True)
             engine.strict = False
             telemetry.keep()
             if before:
-                sdk.begin(asked)
+                lifecycle.begin(asked)
 
 
 def attributes_of(record: Mapping[str, Any]) -> Json:

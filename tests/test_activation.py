@@ -77,7 +77,8 @@ def test_the_installed_package_is_the_wheels(python: Path, start) -> None:
 
 
 def test_the_version_that_items_name_is_the_wheels(start) -> None:
-    done = start("-c", "from importlib.metadata import version as v; from otel_agents.program import version; print(v('otel-agents') == version() != '')")
+    code = "from importlib.metadata import version as v; from otel_agents.runtime.process import version; print(v('otel-agents') == version() != '')"
+    done = start("-c", code)
     assert done.out == "True\n"
 
 

@@ -17,14 +17,14 @@ PACKAGE = Path(otel_agents.__file__).parent
 ROOT = PACKAGE.parent
 HEAVY = ("pydantic", "pydantic_settings", "wrapt", "duckdb", "opentelemetry.sdk", "litellm", "openai", "orjson", "yaml", "rich", "grpc", "requests")
 HOMES = {
-    "opentelemetry.sdk": ("sdk", "pipeline", "own_providers", "escape", "testing", "journal.", "logs"),
-    "opentelemetry.exporter": ("escape",),
+    "opentelemetry.sdk": ("runtime.", "testing", "journal."),
+    "opentelemetry.exporter": ("runtime.direct",),
     "opentelemetry.proto": ("journal.",),
     "google": ("journal.",),
-    "yaml": ("sources", "boards.render", "stack.cluster"),
+    "yaml": ("config.sources", "dashboards.render", "stack.cluster"),
     "wrapt": ("instrumentors.patching", "telemetry.streams"),
     "rich": ("cli.",),
-    "grpc": ("journal.wire_grpc", "escape"),
+    "grpc": ("journal.wire_grpc", "runtime.direct"),
     "pytest": ("testing",),
     **{instrumentor.module: (instrumentor.file.removeprefix("otel_agents."), "cli.") for instrumentor in INSTRUMENTORS},
 }

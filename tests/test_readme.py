@@ -41,7 +41,7 @@ def test_every_command_of_readme_exists_and_every_command_is_in_readme():
 
 
 def test_every_setting_of_readme_exists():
-    from otel_agents.settings import KNOWN
+    from otel_agents.config.settings import KNOWN
 
     named = {name.lower() for name in re.findall(r"`OTEL_AGENTS_(\w+?)(?:=[^`]*)?`", TEXT)}
     assert named - set(KNOWN.names) == set()

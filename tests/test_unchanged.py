@@ -239,7 +239,7 @@ def test_an_interrupt_at_the_last_moment_ends_the_program(tmp_path: Path) -> Non
 QUIET = """
 import os, sys, threading
 import otel_agents as oa
-from otel_agents import sdk
+from otel_agents.runtime import lifecycle
 
 def seen():
     return [thread.name for thread in threading.enumerate()], sorted(os.listdir("/proc/self/fd")), os.path.exists(os.environ["OTEL_AGENTS_JOURNAL_DIR"])
@@ -254,7 +254,7 @@ with oa.session("talk"):
     thread = threading.Thread(target=int)
     thread.start()
     thread.join()
-assert sdk.process.started and sdk.process.pipeline is None
+assert lifecycle.process.started and lifecycle.process.pipeline is None
 assert before == seen(), (before, seen())
 assert before[0] == ["MainThread"] and not before[2]
 unused()

@@ -81,7 +81,7 @@ class Parser(argparse.ArgumentParser):
     """argparse's, but for the message: one line that says where help is."""
 
     def error(self, message: str) -> NoReturn:
-        from otel_agents.presentation import line
+        from otel_agents.redaction.messages import line
 
         self.exit(MISUSED, f"{self.prog}: {line(message)} (try: {self.prog} --help)\n")
 
@@ -105,7 +105,7 @@ def show_version() -> int:
 def say_unknown(word: str) -> int:
     from difflib import get_close_matches
 
-    from otel_agents.presentation import line
+    from otel_agents.redaction.messages import line
 
     near = get_close_matches(word, COMMANDS, n=1)
     hint = f"did you mean `otel-agents {near[0]}`?" if near else f"commands: {', '.join(COMMANDS)}"
@@ -115,7 +115,7 @@ def say_unknown(word: str) -> int:
 
 def complain(problem: ValueError) -> int:
     """Say wrong settings in their own lines; any other ValueError is a fault of ours and keeps its traceback."""
-    from otel_agents.settings import SettingsError
+    from otel_agents.config.settings import SettingsError
 
     if not isinstance(problem, SettingsError):
         raise problem

@@ -20,7 +20,8 @@ from otel_agents.analysis.folder import Folder, Segment
 from otel_agents.analysis.losses import Causes, Losses, counted, summed
 from otel_agents.cli import run as launch
 from otel_agents.cli.screen import plural, size
-from otel_agents.environment import SIGNALS
+from otel_agents.config.otel_variables import SIGNALS
+from otel_agents.config.settings import Endpoint, Settings
 from otel_agents.journal.caps import acknowledged
 from otel_agents.journal.delivery import CLIENTS
 from otel_agents.journal.encode import OUTER
@@ -28,8 +29,7 @@ from otel_agents.journal.files import OFFSETS
 from otel_agents.journal.protobuf import message
 from otel_agents.journal.tally import Offsets
 from otel_agents.journal.wire import Answer
-from otel_agents.presentation import address, wrong
-from otel_agents.settings import Endpoint, Settings
+from otel_agents.redaction.messages import address, wrong
 
 OK, NOTE, WRONG = "ok", "note", "wrong"
 PROBE_S, ANSWER_S = 90.0, 5.0
@@ -71,7 +71,7 @@ logger = logging.getLogger("otel_agents")
 logger.addHandler(Listener())
 logger.propagate = False
 logger.setLevel("DEBUG")
-module = sys.modules.get("otel_agents.sdk")
+module = sys.modules.get("otel_agents.runtime.lifecycle")
 started = bool(module and module.process.started)
 for name in sys.argv[1:]:
     try:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from otel_agents.analysis.search import Found, Search, Wanted, logs_of
-from otel_agents.cli import reading, screen, scripted, trace
+from otel_agents.cli import journal_options, screen, scripted, trace
 from otel_agents.cli import run as launch
 
 PROGRAM = "assistant.py"
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--base-url", metavar="URL", help="an OpenAI-compatible endpoint, such as http://localhost:11434/v1")
     parser.add_argument("--model", metavar="NAME", help=f"its model (default: {SCRIPTED_MODEL})")
     parser.add_argument("--api-key-env", default="OPENAI_API_KEY", metavar="NAME", help="the variable that holds its key (default: OPENAI_API_KEY)")
-    reading.add_journal(parser)
+    journal_options.add_journal(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -122,7 +122,7 @@ def announce(options: argparse.Namespace, words: list[str], base_url: str) -> No
 
 
 def report(options: argparse.Namespace, conversation: str, status: int) -> int:
-    search = reading.search_of(options)
+    search = journal_options.search_of(options)
     found = list(reversed(search.newest(Wanted(session=conversation))))
     if options.json:
         screen.print_json(

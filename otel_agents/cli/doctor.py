@@ -10,17 +10,17 @@ import os
 from dataclasses import replace
 from typing import Any
 
-from otel_agents import presentation
 from otel_agents.analysis.folder import Folder
-from otel_agents.cli import checks, reading, screen
+from otel_agents.cli import checks, journal_options, screen
 from otel_agents.cli.checks import NOTE, OK, WRONG, Fact, Section
+from otel_agents.redaction import messages
 
 MARKS = {OK: ("✓", "green"), NOTE: ("·", "dim"), WRONG: ("✗", "bold red")}
 LABEL = 19
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    reading.add_journal(parser)
+    journal_options.add_journal(parser)
     parser.add_argument("--offline", action="store_true", help="don't ask the endpoint")
 
 
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def examine(options: argparse.Namespace) -> list[Section]:
-    from otel_agents.settings import load_forgiving
+    from otel_agents.config.settings import load_forgiving
 
     settings, problems = load_forgiving()
     folder = Folder(options.journal or settings.journal_dir)
@@ -57,8 +57,8 @@ def examine(options: argparse.Namespace) -> list[Section]:
 
 def presentable(section: Section) -> Section:
     """The section without a credential that something in it has repeated."""
-    facts = [replace(fact, text=presentation.line(fact.text), fix=presentation.line(fact.fix)) for fact in section.facts]
-    return Section(section.title, facts, presentation.public("", section.data))
+    facts = [replace(fact, text=messages.line(fact.text), fix=messages.line(fact.fix)) for fact in section.facts]
+    return Section(section.title, facts, messages.public("", section.data))
 
 
 def as_json(sections: list[Section], wrong: list[Fact]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from otel_agents.analysis.folder import Folder, Segment
-from otel_agents.cli import reading, screen
+from otel_agents.cli import journal_options, screen
 from otel_agents.journal.caps import acknowledged
 from otel_agents.journal.files import BESIDE, BROKEN_OFF, NAME, lines_after, locked
 
@@ -36,16 +36,16 @@ class Fate:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    reading.add_journal(parser)
+    journal_options.add_journal(parser)
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--older-than", type=reading.seconds, metavar="AGE", help="delete what was last written to before that: 12h, 7d, 4w")
+    which.add_argument("--older-than", type=journal_options.seconds, metavar="AGE", help="delete what was last written to before that: 12h, 7d, 4w")
     which.add_argument("--all", action="store_true", help="delete everything that no program writes to, also what was not sent yet")
     parser.add_argument("--dry-run", action="store_true", help="delete nothing, show what would go")
 
 
 def run(options: argparse.Namespace) -> int:
     """Show what went (or would); 1 when something could not be deleted."""
-    folder = Folder(reading.journal_of(options))
+    folder = Folder(journal_options.journal_of(options))
     chosen = options.all or options.older_than is not None
     dry = options.dry_run or not chosen
     fates = [fate(segment, options) for segment in ours(folder)]
@@ -77,7 +77,7 @@ def is_recent(segment: Segment, options: argparse.Namespace) -> bool:
 
 
 def is_in_use(segment: Segment, options: argparse.Namespace) -> bool:
-    return reading.is_locked(segment.path)
+    return journal_options.is_locked(segment.path)
 
 
 def is_unsent(segment: Segment, options: argparse.Namespace) -> bool:
@@ -117,7 +117,7 @@ def deleted(one: Fate) -> Fate:
 
 def sweep(destination: Path) -> None:
     """Delete what dead processes left beside their segments, and the folder when nothing is in it."""
-    owners = {reading.owner_of(path) for path in destination.glob("*.jsonl")}
+    owners = {journal_options.owner_of(path) for path in destination.glob("*.jsonl")}
     with suppress(OSError):  # what stays is small, and the next time comes
         for path in leftovers(destination, owners):
             path.unlink()

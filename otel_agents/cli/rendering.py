@@ -7,10 +7,10 @@ from pathlib import Path
 
 import orjson
 
-from otel_agents.boards.alerts import Thresholds
-from otel_agents.boards.render import render
-from otel_agents.boards.sources import IN_CONTAINERS, Places
-from otel_agents.settings import load
+from otel_agents.config.settings import load
+from otel_agents.dashboards.alerts import Thresholds
+from otel_agents.dashboards.datasources import IN_CONTAINERS, Places
+from otel_agents.dashboards.render import render
 from otel_agents.stack.compose import Compose
 from otel_agents.stack.home import Home
 from otel_agents.stack.native import Native

@@ -20,14 +20,14 @@ from typing import Any
 
 from otel_agents.analysis.folder import Folder
 from otel_agents.analysis.folder import Segment as Kept
-from otel_agents.cli import reading, screen
-from otel_agents.environment import SIGNALS
+from otel_agents.cli import journal_options, screen
+from otel_agents.config.otel_variables import SIGNALS
+from otel_agents.config.settings import Endpoint, Settings, load
+from otel_agents.journal.batches import Line, batches, lines_of
 from otel_agents.journal.delivery import FAILING, Courier
 from otel_agents.journal.files import NAME, Segment, as_sent
-from otel_agents.journal.reading import Line, batches, lines_of
 from otel_agents.journal.tally import Offsets, Said, Tally
-from otel_agents.knobs import without_credentials
-from otel_agents.settings import Endpoint, Settings, load
+from otel_agents.redaction.urls import without_credentials
 
 PATIENCE_S = 60.0
 NOWHERE = "otel-agents replay: no endpoint is set; say where to send it: otel-agents replay --to http://localhost:4318"
@@ -37,15 +37,15 @@ GAVE_UP = "otel-agents replay: {} do not get to {}: {}. What went out is remembe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    reading.add_journal(parser)
+    journal_options.add_journal(parser)
     parser.add_argument("--to", metavar="URL", help="the endpoint, such as http://localhost:4318 (default: OTEL_EXPORTER_OTLP_ENDPOINT)")
     parser.add_argument(
-        "--since", type=reading.moment, default=0, metavar="AGE", help="only files written to since: 2h, 7d, or a time such as 2026-11-21T09:30"
+        "--since", type=journal_options.moment, default=0, metavar="AGE", help="only files written to since: 2h, 7d, or a time such as 2026-11-21T09:30"
     )
     parser.add_argument("--again", action="store_true", help="also what an earlier replay sent to this endpoint")
     parser.add_argument("--dry-run", action="store_true", help="send nothing, show what would go")
     parser.add_argument(
-        "--patience", type=reading.seconds, default=PATIENCE_S, metavar="AGE", help="how long to try an endpoint that does not take it (default: 60s)"
+        "--patience", type=journal_options.seconds, default=PATIENCE_S, metavar="AGE", help="how long to try an endpoint that does not take it (default: 60s)"
     )
 
 
@@ -56,9 +56,9 @@ def run(options: argparse.Namespace) -> int:
     if not endpoints:
         screen.say(NOWHERE)
         return 2
-    folder = Folder(reading.journal_of(options))
+    folder = Folder(journal_options.journal_of(options))
     if not folder.path.is_dir():
-        reading.say_empty(folder)
+        journal_options.say_empty(folder)
         return 1
     with replayed(folder, settings.destination) as memory:
         if memory is None:
@@ -181,7 +181,7 @@ def send(task: Replay, courier: Courier, one: Kept, offset: int, outcome: Outcom
     with opened(one, offset) as segment:
         if segment is None:  # pruned meanwhile
             return ""
-        whole = not reading.is_locked(one.path)  # its program still writes: what is no whole line yet comes with the next replay
+        whole = not journal_options.is_locked(one.path)  # its program still writes: what is no whole line yet comes with the next replay
         for batch in batches(lines_of(segment, segment.fd, segment.size, is_complete=whole)):
             if problem := deliver(courier, batch, task.options.patience):
                 return problem

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from otel_agents.analysis.traces import Summary, Totals
-from otel_agents.presentation import line
+from otel_agents.redaction.messages import line
 
 if TYPE_CHECKING:
     from rich.console import Console

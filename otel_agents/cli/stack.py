@@ -163,8 +163,8 @@ def build_missing(options: argparse.Namespace) -> int:
 
 def render_files(options: argparse.Namespace) -> int:
     """Write the files and name them."""
-    from otel_agents.boards.render import render
-    from otel_agents.settings import load
+    from otel_agents.config.settings import load
+    from otel_agents.dashboards.render import render
 
     if options.to is not None:
         with writing():
@@ -183,7 +183,7 @@ def render_files(options: argparse.Namespace) -> int:
 def render_for(stack: Native | Compose, own: Home) -> list[Path]:
     """Give the stack what it reads anew, with exactly the thresholds of the configuration file."""
     from otel_agents.cli.rendering import give
-    from otel_agents.settings import load
+    from otel_agents.config.settings import load
 
     paths = give(stack, own, load().alerts)
     if stack.is_up():

@@ -11,7 +11,7 @@ from otel_agents import semconv as names
 from otel_agents.analysis.folder import Folder
 from otel_agents.analysis.follow import Follower
 from otel_agents.analysis.items import Item, Log, Span
-from otel_agents.cli import reading, screen, trace
+from otel_agents.cli import journal_options, screen, trace
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -22,14 +22,14 @@ HIDDEN_EVENTS = (names.EVENT_CLIENT_INFERENCE_OPERATION_DETAILS, names.EVENT_OA_
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    reading.add_journal(parser)
-    reading.add_filters(parser)
+    journal_options.add_journal(parser)
+    journal_options.add_filters(parser)
     parser.add_argument("-n", "--lines", type=int, default=10, metavar="N", help="begin with the last N items (default: 10); with --since, with all since then")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print until interrupted, which is its normal end."""
-    folder = Folder(reading.journal_of(options))
+    folder = Folder(journal_options.journal_of(options))
     choice = Choice(options.session, options.agent)
     show = show_json if options.json else show_text
     try:

@@ -9,7 +9,7 @@ from otel_agents.analysis.folder import Folder
 from otel_agents.analysis.items import Event, Log, Span
 from otel_agents.analysis.search import Search, logs_of
 from otel_agents.analysis.traces import Node, Trace, summary
-from otel_agents.cli import reading, screen
+from otel_agents.cli import journal_options, screen
 
 LAST = "last"
 NAMED = 5
@@ -19,15 +19,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "id", metavar="ID", nargs="?", default=LAST, help="a trace id or the beginning of one, as `otel-agents traces` shows it; default: last, the newest"
     )
-    reading.add_journal(parser)
-    reading.add_filters(parser)
+    journal_options.add_journal(parser)
+    journal_options.add_filters(parser)
     parser.add_argument("--logs", action="store_true", help="show the log lines of the program where they were written")
     parser.add_argument("--full", action="store_true", help="show content and messages whole, not one line of each")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the tree; 1 when there is no such trace."""
-    search = reading.search_of(options)
+    search = journal_options.search_of(options)
     trace = newest(search, options) if options.id == LAST else by_id(search, options.id)
     if trace is None:
         return 1
@@ -36,15 +36,15 @@ def run(options: argparse.Namespace) -> int:
         screen.print_json(as_json(trace, logs))
     else:
         show(trace, logs, with_logs=options.logs, whole=options.full)
-    reading.say_skipped(search.folder)
+    journal_options.say_skipped(search.folder)
     return 0
 
 
 def newest(search: Search, options: argparse.Namespace) -> Trace | None:
-    wanted = reading.wanted_of(options)
+    wanted = journal_options.wanted_of(options)
     found = search.newest(wanted, 1)
     if not found:
-        reading.say_empty(search.folder, wanted)
+        journal_options.say_empty(search.folder, wanted)
     return found[0].trace if found else None
 
 

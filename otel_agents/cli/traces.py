@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from otel_agents.analysis.traces import Summary
-from otel_agents.cli import reading, screen
+from otel_agents.cli import journal_options, screen
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -17,24 +17,24 @@ RUN = "invoke_agent "  # the agent’s own name is enough
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    reading.add_journal(parser)
-    reading.add_filters(parser)
+    journal_options.add_journal(parser)
+    journal_options.add_filters(parser)
     parser.add_argument("--errors", action="store_true", help="only traces in which something failed or died")
-    parser.add_argument("--limit", type=reading.count, metavar="N", help=f"at most so many (default: {SHOWN}; with --json all)")
+    parser.add_argument("--limit", type=journal_options.count, metavar="N", help=f"at most so many (default: {SHOWN}; with --json all)")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the list; 1 when there is nothing to list."""
-    search, wanted = reading.search_of(options), reading.wanted_of(options)
+    search, wanted = journal_options.search_of(options), journal_options.wanted_of(options)
     found = [one.summary for one in search.newest(wanted, limit_of(options))]
     if options.json:
         screen.print_json([screen.as_json(one) for one in found])
     if not found:
-        reading.say_empty(search.folder, wanted)
+        journal_options.say_empty(search.folder, wanted)
         return 1
     if not options.json:
         show(found)
-    reading.say_skipped(search.folder)
+    journal_options.say_skipped(search.folder)
     return 0
 
 

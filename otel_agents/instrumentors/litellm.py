@@ -13,10 +13,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from otel_agents import semconv
-from otel_agents.instrumentors import chat_completions, providers, responses
-from otel_agents.instrumentors.chat_chunks import ChatChunks
+from otel_agents.instrumentors import vendors
+from otel_agents.instrumentors.objects import at, attribute, decimal, field, text, whole
 from otel_agents.instrumentors.patching import Patches
-from otel_agents.instrumentors.reading import at, attribute, decimal, field, text, whole
+from otel_agents.instrumentors.wire import openai_chat, openai_responses
+from otel_agents.instrumentors.wire.openai_chat_stream import ChatChunks
 from otel_agents.telemetry.calls import Call, Plan, Reading, inference
 
 # model names without a provider in front, where litellm's own table of models doesn't know them
@@ -31,7 +32,7 @@ Values = Mapping[str, Any]
 def provider_of(values: Values) -> str:
     """The provider litellm will choose: as asked for, by the model's prefix, by its table of models, by the URL."""
     named = text(values.get("custom_llm_provider")) or prefix(values) or _of_table(text(values.get("model")) or "")
-    return providers.of_litellm(named) if named else providers.place(_url(values))[0] or "litellm"
+    return vendors.of_litellm(named) if named else vendors.place(_url(values))[0] or "litellm"
 
 
 def prefix(values: Values) -> str | None:
@@ -61,7 +62,7 @@ def place(values: Values) -> Mapping[str, Any]:
 @lru_cache(maxsize=1024)
 def _place(model: str | None, asked: str | None, url: str, known: tuple[int, int]) -> Mapping[str, Any]:
     values = {"model": model, "custom_llm_provider": asked, "api_base": url}
-    return {semconv.PROVIDER_NAME: provider_of(values), semconv.REQUEST_MODEL: model_of(values), **providers.server(url)}
+    return {semconv.PROVIDER_NAME: provider_of(values), semconv.REQUEST_MODEL: model_of(values), **vendors.server(url)}
 
 
 def _library(name: str, default: Any) -> Any:
@@ -90,19 +91,19 @@ def cost(answer: Any) -> dict[str, Any]:
 
 
 def completion_response(answer: Any) -> dict[str, Any]:
-    return chat_completions.response(answer) | cost(answer)
+    return openai_chat.response(answer) | cost(answer)
 
 
 def embedding_response(answer: Any) -> dict[str, Any]:
-    return chat_completions.embedding_response(answer) | cost(answer)
+    return openai_chat.embedding_response(answer) | cost(answer)
 
 
 def response_response(answer: Any) -> dict[str, Any]:
-    return responses.response(answer) | cost(answer)
+    return openai_responses.response(answer) | cost(answer)
 
 
 def fetch_response(answer: Any) -> dict[str, Any]:
-    return responses.fetched(answer) | {semconv.RESPONSE_ID: text(field(answer, "id"))}
+    return openai_responses.fetched(answer) | {semconv.RESPONSE_ID: text(field(answer, "id"))}
 
 
 def no_content(_: Any) -> dict[str, Any]:
@@ -134,8 +135,8 @@ def chat_chunks(call: Call) -> Chunks:
     return Chunks(whole(call.kwargs.get("n")) or 1)
 
 
-def response_events(call: Call) -> responses.ResponseEvents:
-    return responses.ResponseEvents()
+def response_events(call: Call) -> openai_responses.ResponseEvents:
+    return openai_responses.ResponseEvents()
 
 
 # ------------------------------------------------------------------------------------------------ the table
@@ -153,21 +154,21 @@ class Api(NamedTuple):
     chunks: Callable[[Call], Any] | None = None
 
 
-CHAT = Api(
-    "chat", ("model", "messages"), chat_completions.request, completion_response, chat_completions.input_content, chat_completions.output_content, chat_chunks
-)
+CHAT = Api("chat", ("model", "messages"), openai_chat.request, completion_response, openai_chat.input_content, openai_chat.output_content, chat_chunks)
 COMPLETION = Api(
     "text_completion",
     ("prompt", "model"),
-    chat_completions.request,
+    openai_chat.request,
     completion_response,
-    chat_completions.prompt_content,
-    chat_completions.output_content,
+    openai_chat.prompt_content,
+    openai_chat.output_content,
     chat_chunks,
 )
-EMBEDDING = Api("embeddings", ("model", "input"), chat_completions.embedding_request, embedding_response, no_content, no_content)
-RESPONSE = Api("chat", ("input", "model"), responses.request, response_response, responses.input_content, responses.output_content, response_events)
-FETCH = Api("fetch_response", ("response_id",), responses.fetch_request, fetch_response, no_content, responses.output_content, response_events)
+EMBEDDING = Api("embeddings", ("model", "input"), openai_chat.embedding_request, embedding_response, no_content, no_content)
+RESPONSE = Api(
+    "chat", ("input", "model"), openai_responses.request, response_response, openai_responses.input_content, openai_responses.output_content, response_events
+)
+FETCH = Api("fetch_response", ("response_id",), openai_responses.fetch_request, fetch_response, no_content, openai_responses.output_content, response_events)
 
 # each function under its public name (in newer versions a dispatcher) and in its home, where litellm and others find it too
 FUNCTIONS = (

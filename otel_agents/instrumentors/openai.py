@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from otel_agents import semconv
-from otel_agents.instrumentors import chat_completions, providers, responses
-from otel_agents.instrumentors.chat_chunks import ChatChunks
+from otel_agents.instrumentors import vendors
+from otel_agents.instrumentors.objects import attribute, field, parsed, whole
 from otel_agents.instrumentors.patching import Patches
-from otel_agents.instrumentors.reading import attribute, field, parsed, whole
+from otel_agents.instrumentors.wire import openai_chat, openai_responses
+from otel_agents.instrumentors.wire.openai_chat_stream import ChatChunks
 from otel_agents.telemetry.calls import Call, Reading, inference
 
 # what came back, by the class that came back (or one it derives from)
@@ -52,8 +53,8 @@ def base_url(call: Call) -> str:
 def place(call: Call) -> dict[str, Any]:
     """Provider and server: Azure by the client's class, others by the host; what nobody knows speaks OpenAI's language at least."""
     url = base_url(call)
-    known = "azure.ai.openai" if _is_azure(field(call.instance, "_client")) else providers.place(url)[0]
-    return {**providers.server(url), **({semconv.PROVIDER_NAME: known} if known else {})}
+    known = "azure.ai.openai" if _is_azure(field(call.instance, "_client")) else vendors.place(url)[0]
+    return {**vendors.server(url), **({semconv.PROVIDER_NAME: known} if known else {})}
 
 
 def _is_azure(client: Any) -> bool:
@@ -69,23 +70,23 @@ def chat_request(call: Call) -> dict[str, Any]:
 
 def completion_request(call: Call) -> dict[str, Any]:
     more = {semconv.REQUEST_TOP_K: whole(field(call.kwargs.get("extra_body"), "top_k"))}
-    return more | chat_completions.request(call.kwargs) | place(call)
+    return more | openai_chat.request(call.kwargs) | place(call)
 
 
 def completion_response(answer: Any) -> dict[str, Any]:
-    return chat_completions.response(body(answer))
+    return openai_chat.response(body(answer))
 
 
 def completion_output(answer: Any) -> dict[str, Any]:
-    return chat_completions.output_content(body(answer))
+    return openai_chat.output_content(body(answer))
 
 
 def chat_input(call: Call) -> dict[str, Any]:
-    return chat_completions.input_content(call.kwargs)
+    return openai_chat.input_content(call.kwargs)
 
 
 def prompt_input(call: Call) -> dict[str, Any]:
-    return chat_completions.prompt_content(call.kwargs)
+    return openai_chat.prompt_content(call.kwargs)
 
 
 def chat_chunks(call: Call) -> ChatChunks:
@@ -96,11 +97,11 @@ def chat_chunks(call: Call) -> ChatChunks:
 
 
 def embedding_request(call: Call) -> dict[str, Any]:
-    return chat_completions.embedding_request(call.kwargs) | place(call)
+    return openai_chat.embedding_request(call.kwargs) | place(call)
 
 
 def embedding_response(answer: Any) -> dict[str, Any]:
-    return chat_completions.embedding_response(body(answer))
+    return openai_chat.embedding_response(body(answer))
 
 
 def no_content(_: Any) -> dict[str, Any]:
@@ -112,31 +113,31 @@ def no_content(_: Any) -> dict[str, Any]:
 
 
 def response_request(call: Call) -> dict[str, Any]:
-    return responses.request(call.kwargs) | place(call) | {semconv.OPENAI_API_TYPE: "responses"}
+    return openai_responses.request(call.kwargs) | place(call) | {semconv.OPENAI_API_TYPE: "responses"}
 
 
 def fetch_request(call: Call) -> dict[str, Any]:
-    return responses.fetch_request({"response_id": call.get("response_id", 1), **call.kwargs}) | place(call)
+    return openai_responses.fetch_request({"response_id": call.get("response_id", 1), **call.kwargs}) | place(call)
 
 
 def response_response(answer: Any) -> dict[str, Any]:
-    return responses.response(body(answer))
+    return openai_responses.response(body(answer))
 
 
 def fetch_response(answer: Any) -> dict[str, Any]:
-    return responses.fetched(body(answer))
+    return openai_responses.fetched(body(answer))
 
 
 def response_input(call: Call) -> dict[str, Any]:
-    return responses.input_content(call.kwargs)
+    return openai_responses.input_content(call.kwargs)
 
 
 def response_output(answer: Any) -> dict[str, Any]:
-    return responses.output_content(body(answer))
+    return openai_responses.output_content(body(answer))
 
 
-def response_events(call: Call) -> responses.ResponseEvents:
-    return responses.ResponseEvents()
+def response_events(call: Call) -> openai_responses.ResponseEvents:
+    return openai_responses.ResponseEvents()
 
 
 CHAT = Reading("chat", chat_request, completion_response, chat_input, completion_output, chat_chunks, shape)

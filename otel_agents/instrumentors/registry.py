@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from otel_agents.instrumentors.patching import ImportHooks, Patches
-from otel_agents.presentation import wrong
+from otel_agents.redaction.messages import wrong
 from otel_agents.telemetry.guard import guard
 
 logger = logging.getLogger("otel_agents")

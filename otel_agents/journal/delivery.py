@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from otel_agents.journal.batches import joined
 from otel_agents.journal.encode import HEAD, OUTER, TAIL_START
 from otel_agents.journal.protobuf import message, request
-from otel_agents.journal.reading import joined
 from otel_agents.journal.sizes import shrunk
 from otel_agents.journal.tally import Said, Tally
 from otel_agents.journal.wire import Answer, Http
 from otel_agents.journal.wire_grpc import Grpc
 
 if TYPE_CHECKING:
-    from otel_agents.settings import Endpoint
+    from otel_agents.config.settings import Endpoint
 
 CLIENTS: dict[str, Any] = {"http/json": Http, "http/protobuf": Http, "grpc": Grpc}
 FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds between tries, doubling

@@ -14,7 +14,8 @@ from opentelemetry.trace import INVALID_SPAN_CONTEXT
 from otel_agents.journal.fragments import HAS_IS_REMOTE, IS_REMOTE, Fragments
 from otel_agents.journal.points import metrics_of, series_of
 from otel_agents.journal.sizes import SCHEMA_LIMIT, TAIL_LIMIT, dumped
-from otel_agents.journal.values import Json, Redact, any_value, attributes, nanoseconds, words
+from otel_agents.journal.values import Json, any_value, attributes, nanoseconds, words
+from otel_agents.redaction.by_shape import Redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from otel_agents.journal.sizes import ITEM_LIMIT
-from otel_agents.journal.values import I64_MAX, I64_MIN, Redact, any_value, attribute, text
+from otel_agents.journal.values import I64_MAX, I64_MIN, any_value, attribute, text
+from otel_agents.redaction.by_shape import Redact
 
 if TYPE_CHECKING:
     from opentelemetry._logs import SeverityNumber

@@ -9,7 +9,8 @@ import orjson
 from opentelemetry.sdk.metrics.export import AggregationTemporality, ExponentialHistogram, Gauge, Histogram, Metric, Sum
 
 from otel_agents.journal.sizes import ITEM_LIMIT, dumped
-from otel_agents.journal.values import Json, Redact, attributes, count, double, nanoseconds, whole, words
+from otel_agents.journal.values import Json, attributes, count, double, nanoseconds, whole, words
+from otel_agents.redaction.by_shape import Redact
 
 Point = Any  # NumberDataPoint | HistogramDataPoint | ExponentialHistogramDataPoint: read by the table of their metric's kind
 Encode = Callable[[Point, Redact, int | None], Json]

@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from otel_agents import loading
+from otel_agents.config import import_lock
+from otel_agents.journal.batches import grouped
 from otel_agents.journal.encode import INNER, OUTER
-from otel_agents.journal.reading import grouped
 
 SERVICE = {"traces": "trace", "logs": "logs", "metrics": "metrics"}
 MESSAGE = {"traces": "ExportTraceService", "logs": "ExportLogsService", "metrics": "ExportMetricsService"}
@@ -27,7 +27,7 @@ REJECTED = {"traces": "rejected_spans", "logs": "rejected_log_records", "metrics
 def message(signal: str, kind: str) -> Any:
     """A new Export…Service{Request,Response} of the signal; the generated classes are loaded when first needed."""
     name = SERVICE[signal]
-    with loading.imports:
+    with import_lock.imports:
         generated = importlib.import_module(f"opentelemetry.proto.collector.{name}.v1.{name}_service_pb2")
     return getattr(generated, MESSAGE[signal] + kind)()
 

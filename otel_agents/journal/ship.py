@@ -13,18 +13,18 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from otel_agents import loading
+from otel_agents.config import import_lock
 from otel_agents.journal.adopt import Adopter, held
+from otel_agents.journal.batches import Line, alike, batches, lines_of, whole_lines
 from otel_agents.journal.caps import Caps
 from otel_agents.journal.files import OFFSETS, Segment, lines_after, release
-from otel_agents.journal.reading import Line, alike, batches, lines_of, whole_lines
 from otel_agents.journal.runs import Count
 from otel_agents.journal.tally import Dropped, Offsets
 
 if TYPE_CHECKING:
+    from otel_agents.config.settings import Endpoint
     from otel_agents.journal.delivery import Courier
     from otel_agents.journal.segments import Journal
-    from otel_agents.settings import Endpoint
 
 FLUSH_S = 2.5  # the longest that an exit waits for us
 CONNECT_S = 0.25  # how soon a connection must come for an exit to try at all
@@ -71,7 +71,7 @@ class Shipper:
         if self._known is None and not any(self._endpoints.values()):
             self._known = {}
         if self._known is None:
-            with loading.imports:
+            with import_lock.imports:
                 from otel_agents.journal.delivery import Courier
             journal, endpoints = self._journal, self._endpoints
             self._known = {signal: Courier(signal, one, journal.tally, journal.said) for signal, one in endpoints.items() if one is not None}

@@ -5,18 +5,12 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
-from otel_agents.assignments import COMMAND_LINE, VALUE_KEYS, name_beside, named_by
-from otel_agents.credentials import redacted_bytes
+from otel_agents.redaction.by_name import COMMAND_LINE, VALUE_KEYS, name_beside, named_by
+from otel_agents.redaction.by_shape import Redact, redacted_bytes
 
 Json = dict[str, Any]
-
-
-class Redact(Protocol):
-    """Makes a text fit to be written; `name` is the attribute or key it stands under, if any: `password` gives away what its value does not."""
-
-    def __call__(self, text: str, name: str = "", /) -> str: ...
 
 
 Encoder = Callable[[Any, Redact], Json]

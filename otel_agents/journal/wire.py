@@ -19,13 +19,13 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import orjson
 
-from otel_agents import loading
+from otel_agents.config import import_lock
 from otel_agents.journal.protobuf import REJECTED, message, undecodable
 
 if TYPE_CHECKING:
     from email.message import Message
 
-    from otel_agents.settings import Endpoint
+    from otel_agents.config.settings import Endpoint
 
 Verdict = Literal["accepted", "later", "refused", "unsupported", "too_large", "poison"]
 CONTENT = {"http/json": "application/json", "http/protobuf": "application/x-protobuf"}
@@ -261,7 +261,7 @@ def proxy_of(url: SplitResult) -> SplitResult | None:
     """The proxy that the environment names for the URL."""
     if not may_name_proxies(os.environ):
         return None
-    with loading.imports:
+    with import_lock.imports:
         from urllib.request import getproxies, proxy_bypass
     given = getproxies().get(url.scheme)
     if not given or proxy_bypass(url.hostname or ""):

@@ -7,13 +7,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from otel_agents import loading
+from otel_agents.config import import_lock
 from otel_agents.journal.protobuf import REJECTED, SERVICE, message
 from otel_agents.journal.wire import Answer, Verdict, authorization
-from otel_agents.knobs import split
+from otel_agents.redaction.urls import split
 
 if TYPE_CHECKING:
-    from otel_agents.settings import Endpoint
+    from otel_agents.config.settings import Endpoint
 
 MISSING = "OTLP over gRPC needs grpcio, which is not installed: pip install 'otel-agents[grpc]', or set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf"
 VERDICTS: dict[str, Verdict] = {
@@ -32,7 +32,7 @@ class GrpcMissing(ImportError):
 
 def grpcio() -> Any:
     try:
-        with loading.imports:
+        with import_lock.imports:
             import grpc
     except ImportError as error:
         raise GrpcMissing(MISSING) from error
@@ -121,7 +121,7 @@ def retry_delay(error: Any) -> float | None:
     found = dict(error.trailing_metadata() or ()).get("google.rpc.retryinfo-bin")
     if found is None:
         return None
-    with suppress(ImportError), loading.imports:
+    with suppress(ImportError), import_lock.imports:
         info = importlib.import_module("google.rpc.error_details_pb2").RetryInfo()
         info.ParseFromString(found)
         return float(info.retry_delay.seconds + info.retry_delay.nanos / 1e9)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from otel_agents.places import journal_folder
+from otel_agents.config.paths import journal_folder
 from otel_agents.stack.problem import Problem, writing
 
 HERE, CHECKOUT = Path(__file__).parent, Path(__file__).parents[2]

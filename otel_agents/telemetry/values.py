@@ -14,12 +14,12 @@ from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable
 from enum import Enum
 from types import FunctionType
-from typing import Any, ClassVar, Protocol, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import orjson
 
-from otel_agents.assignments import COMMAND_LINE, VALUE_KEYS, name_beside, named_by
-from otel_agents.credentials import redacted_bytes
+from otel_agents.redaction.by_name import COMMAND_LINE, VALUE_KEYS, name_beside, named_by
+from otel_agents.redaction.by_shape import Redact, redacted_bytes
 from otel_agents.telemetry.slots import (
     FIELD_TYPES,
     LONGEST_NAME,
@@ -50,12 +50,6 @@ DIGITS = 1024  # bits of the largest integer that is written out in decimal
 
 Plain: TypeAlias = "str | bool | int | float | bytes | list[Any] | dict[str, Any] | None"
 Pairs: TypeAlias = "list[tuple[Any, Any]]"
-
-
-class Redact(Protocol):
-    """Makes a text fit to be written; `name` is the key or field it stands under, if any."""
-
-    def __call__(self, text: str, name: str = "", /) -> str: ...
 
 
 def plain(value: object, limit: int = LIMIT, redact: Redact | None = None, name: str = "") -> Plain:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from otel_agents.cli import app
-from otel_agents.settings import SettingsError
+from otel_agents.config.settings import SettingsError
 
 CONFIG = """\
 content: hashed

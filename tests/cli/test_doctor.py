@@ -13,7 +13,7 @@ from written_journal import Written, counter, span
 
 from otel_agents.analysis.folder import Folder
 from otel_agents.cli import checks
-from otel_agents.settings import load
+from otel_agents.config.settings import load
 
 ENDPOINT = "0123456789abcdef"
 

@@ -112,7 +112,7 @@ def test_without_an_endpoint_it_says_what_to_write(command: Command, written: Wr
 
 
 def test_what_waits_for_this_very_endpoint_is_left_to_its_shipper(command: Command, written: Written, receiver: Receiver) -> None:
-    from otel_agents.settings import load
+    from otel_agents.config.settings import load
 
     destination = load(otlp_endpoint=receiver.url).destination
     Written(written.folder, destination).spans("3-ab-cd-1", span("on its way", id=5))

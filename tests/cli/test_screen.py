@@ -8,7 +8,7 @@ import time
 import pytest
 
 from otel_agents.analysis.traces import Totals
-from otel_agents.cli import reading, screen
+from otel_agents.cli import journal_options, screen
 
 SECOND = 10**9
 
@@ -56,12 +56,12 @@ def test_control_characters_do_not_reach_the_terminal() -> None:
 
 
 def test_moments() -> None:
-    assert abs(reading.moment("90s") - (time.time_ns() - 90 * SECOND)) < SECOND
-    assert abs(reading.moment("2h") - (time.time_ns() - 7200 * SECOND)) < SECOND
-    assert reading.moment("2026-09-21T12:00:00+00:00") == 1_789_992_000 * SECOND
+    assert abs(journal_options.moment("90s") - (time.time_ns() - 90 * SECOND)) < SECOND
+    assert abs(journal_options.moment("2h") - (time.time_ns() - 7200 * SECOND)) < SECOND
+    assert journal_options.moment("2026-09-21T12:00:00+00:00") == 1_789_992_000 * SECOND
 
 
 @pytest.mark.parametrize("text", ["soon", "5y", "", "12"])
 def test_what_is_no_moment(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError):
-        reading.moment(text)
+        journal_options.moment(text)

@@ -17,10 +17,10 @@ from conformance import registry
 from conformance.checker import Checked, Coverage, check
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from otel_agents.correlation import session
 from otel_agents.journal.encode import Lines
 from otel_agents.telemetry.setters import Setters
 from otel_agents.testing import ITEMS, Telemetry
+from otel_agents.verbs.session import session
 
 
 @dataclass

@@ -128,8 +128,8 @@ print("abort", flush=True)
 sys.stdin.readline()
 for number in range(100, 200):
     work(number)
-from otel_agents import sdk
-print(sdk.process.pipeline.journal.tally.of("traces"))
+from otel_agents.runtime import lifecycle
+print(lifecycle.process.pipeline.journal.tally.of("traces"))
 raise SystemExit(3)
 """
 

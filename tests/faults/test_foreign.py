@@ -37,7 +37,7 @@ def another_version(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 LATER = (
-    ("program.py", 'VERSION = "0.1.0"', 'VERSION = "9.0.0"'),
+    ("runtime/process.py", 'VERSION = "0.1.0"', 'VERSION = "9.0.0"'),
     ("journal/tally.py", '{"sent": self.sent, ', '{"version": 2, "more": [{"a": None}], "sent": self.sent, '),
     ("journal/encode.py", """INNER = {
     "traces": b'{"scopeSpans":""", """INNER = {
@@ -152,7 +152,7 @@ import os
 import otel_agents as oa
 from opentelemetry import trace
 oa.start()
-from otel_agents import sdk
+from otel_agents.runtime import lifecycle
 
 def work(item):
     with oa.agent("run"), oa.step("work"):
@@ -176,7 +176,7 @@ for number, at in enumerate((0, 30 * DAY, -3 * DAY, 0, -400 * DAY, 8 * DAY, 0)):
             trace.get_tracer("theirs").start_span("given", start_time=1, attributes={"item": f"given{number}"}).end()
         os._exit(0)
     assert os.waitpid(pid, 0)[1] == 0
-    for _, shipper in sdk.process.pipeline._stores:
+    for _, shipper in lifecycle.process.pipeline._stores:
         shipper._caps.enforce()
         shipper.run_once()
 """

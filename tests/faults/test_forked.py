@@ -139,9 +139,9 @@ HELD = {
     "the building of the pipeline": "sdk.process.lock",
 }
 HOLDING = """
-from otel_agents import sdk
+from otel_agents.runtime import lifecycle
 work("first")
-pipeline = sdk.process.pipeline
+pipeline = lifecycle.process.pipeline
 held, free = threading.Event(), threading.Event()
 def hold():
     with eval(sys.argv[1]):
@@ -154,7 +154,7 @@ began = time.monotonic()
 def child():
     work("child")
     waited(forked(lambda: work("grandchild")))
-    sdk.shutdown()
+    lifecycle.shutdown()
 warnings.simplefilter("ignore")  # of Python itself, from 3.12 on: a thread of the program's lives while it forks
 waited(forked(child))
 seconds = time.monotonic() - began

@@ -84,14 +84,14 @@ def test_a_program_with_threads_switched_at_every_step(tmp_path: Path, figure: F
 REUSING = """
 import os, threading
 import otel_agents as oa
-from otel_agents import sdk
+from otel_agents.runtime import lifecycle
 
 def work(item):
     with oa.step("work"):
         oa.current().attributes({"item": item, "payload": "x" * 500})
 
 work("first")
-journal = sdk.process.pipeline.journal
+journal = lifecycle.process.pipeline.journal
 stop = threading.Event()
 
 def theirs(number):

@@ -32,7 +32,7 @@ from model_server import ModelServer, chat, chat_stream, error, function_call, r
 from openai import APIError, OpenAI
 
 import otel_agents as oa
-from otel_agents.instrumentors.carriers import sent
+from otel_agents.instrumentors.propagation import sent
 from otel_agents.testing import capture
 
 MODES = ("none", "metadata", "hashed", "redacted", "full")

@@ -15,9 +15,9 @@ from otlp_server import Reply, Request, grpc_receiver, http_receiver
 from processes import environment
 
 import otel_agents as oa
-from otel_agents.environment import VARIABLES
-from otel_agents.presentation import public
-from otel_agents.settings import KNOBS, KNOWN, SettingsError, load, load_forgiving
+from otel_agents.config.otel_variables import VARIABLES
+from otel_agents.config.settings import KNOBS, KNOWN, SettingsError, load, load_forgiving
+from otel_agents.redaction.messages import public
 
 KEY = "sk-proj-4f8Gk2LmQ9rT7vXz1BcD3eFgH5jKnP6sUwYa"
 PASSWORD = "tr0ub4dor-correct-horse"

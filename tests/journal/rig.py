@@ -12,10 +12,10 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
+from otel_agents.config.settings import Endpoint
 from otel_agents.journal.encode import Lines
 from otel_agents.journal.segments import Journal
 from otel_agents.journal.ship import Shipper
-from otel_agents.settings import Endpoint
 
 RESOURCE = Resource({"service.name": "rig"}, "https://example.test/schema")
 SCOPE = InstrumentationScope("otel_agents", "1", "https://example.test/scope")

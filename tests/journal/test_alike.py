@@ -8,8 +8,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind
 
+from otel_agents.journal.batches import REQUEST_ITEMS, alike, joined
 from otel_agents.journal.encode import Lines
-from otel_agents.journal.reading import REQUEST_ITEMS, alike, joined
 
 RESOURCE = Resource({"service.name": 'shop "a"}],"scope":{'})
 

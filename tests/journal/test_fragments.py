@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanContext, SpanKind, TraceFlags, TraceState
 from otel_agents.journal import encode, fragments
 from otel_agents.journal.fragments import Fragments
 from otel_agents.journal.sizes import ITEM_LIMIT
-from otel_agents.telemetry.redaction import Redactor
+from otel_agents.redaction.redactor import Redactor
 
 REDACT = Redactor("none")
 FRAGMENTS = Fragments(REDACT)

@@ -19,9 +19,9 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.trace import Link, SpanContext
 from otlp_server import ITEMS, REQUESTS
 
+from otel_agents.journal.batches import joined
 from otel_agents.journal.encode import Lines
 from otel_agents.journal.protobuf import PARTS, request
-from otel_agents.journal.reading import joined
 
 LINES = Lines(lambda text, name="": text)
 

@@ -26,7 +26,7 @@ from patience import until_it_holds
 from processes import run, written
 from promql_parser import parse
 
-from otel_agents.boards.render import render
+from otel_agents.dashboards.render import render
 from otel_agents.stack import build, cluster, home, ports, processes
 from otel_agents.stack.servers import OTELCOL
 from otel_agents.stack.stores import ask

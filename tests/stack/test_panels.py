@@ -17,9 +17,9 @@ from bustle import ENVIRONMENT, SERVICES, SHOPS, bustle, service
 from patience import until_it_holds
 from sent import samples
 
-from otel_agents.boards.alerts import ALERTS
-from otel_agents.boards.promql import UNSENT, placed
 from otel_agents.cli.scripted import ANSWERS, QUESTIONS
+from otel_agents.dashboards.alerts import ALERTS
+from otel_agents.dashboards.promql import UNSENT, placed
 from otel_agents.stack.native import Native
 
 pytestmark = pytest.mark.timeout(600)

@@ -22,7 +22,7 @@ import yaml
 from patience import until_it_holds
 from processes import environment, run
 
-from otel_agents.boards.render import BOARDS
+from otel_agents.dashboards.render import BOARDS
 from otel_agents.stack import home, processes
 from otel_agents.stack.native import usual
 from otel_agents.stack.processes import Process

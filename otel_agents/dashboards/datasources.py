@@ -1,0 +1,130 @@
+"""What Grafana is given beside the boards: data sources that know of each other, the folder of the boards, where alerts go.
+
+Grafana reads `$NAME` in these files as a variable of its environment; what it shall see itself is written `$$`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from otel_agents import semconv as names
+from otel_agents.dashboards import grafana
+from otel_agents.dashboards.promql import AGENT, COST, RUN, label
+
+Json = dict[str, Any]
+VERSION = {"apiVersion": 1}
+PUSHED_EVERY = "60s"  # OTEL_AGENTS_METRIC_INTERVAL's default: a shorter one hides two thirds of the programs that run for seconds
+OWN_TAGS = "{$$__tags}"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where Grafana finds each store (`prometheus`, `loki`, `tempo`, `alertmanager`) and the folder of the boards."""
+
+    urls: Mapping[str, str]
+    boards: str
+
+
+IN_CONTAINERS = Places(
+    {"prometheus": "http://prometheus:9090", "loki": "http://loki:3100", "tempo": "http://tempo:3200", "alertmanager": "http://alertmanager:9093"},
+    "/etc/grafana/dashboards/otel-agents",
+)
+
+
+def data_sources(urls: Mapping[str, str]) -> Json:
+    return {**VERSION, "datasources": [{**source, "url": urls[source["uid"]]} for source in (prometheus(), loki(), tempo(), alertmanager())]}
+
+
+def source(kind: str, title: str, data: Json, **more: Any) -> Json:
+    return {"name": title, "uid": kind, "type": kind, "access": "proxy", "url": "", **more, "jsonData": data}
+
+
+def prometheus() -> Json:
+    data = {
+        "httpMethod": "POST",
+        "prometheusType": "Prometheus",
+        "timeInterval": PUSHED_EVERY,
+        "manageAlerts": True,
+        "alertmanagerUid": "alertmanager",
+        "exemplarTraceIdDestinations": [{"name": "trace_id", "datasourceUid": "tempo", "urlDisplayLabel": "Open the trace"}],
+    }
+    return source("prometheus", "Agents: metrics", data, isDefault=True)
+
+
+def loki() -> Json:
+    """Its trace ids are metadata of a line, so the field is taken from the label."""
+    field = {
+        "name": "Trace",
+        "matcherType": "label",
+        "matcherRegex": "trace_id",
+        "url": "$${__value.raw}",
+        "datasourceUid": "tempo",
+        "urlDisplayLabel": "Open the trace",
+    }
+    return source("loki", "Agents: logs", {"maxLines": 1000, "manageAlerts": False, "derivedFields": [field]})
+
+
+def tempo() -> Json:
+    """From a span to its log lines, to its agent's metrics, to the map of services."""
+    to_logs = {
+        "datasourceUid": "loki",
+        "spanStartTimeShift": "-5m",
+        "spanEndTimeShift": "5m",
+        "customQuery": True,
+        "query": '{service_name=~".+"} | trace_id=~"0*$${__trace.traceId}"',
+    }
+    to_metrics = {
+        "datasourceUid": "prometheus",
+        "spanStartTimeShift": "-1h",
+        "spanEndTimeShift": "1h",
+        "tags": [{"key": names.AGENT_NAME, "value": AGENT}, {"key": names.SERVICE_NAME, "value": label(names.SERVICE_NAME)}],
+        "queries": [
+            {"name": "Run p95 of this agent", "query": f"histogram_quantile(0.95, sum by (le) (rate({RUN.name}_bucket{OWN_TAGS}[10m])))"},
+            {"name": "Cost of this agent an hour", "query": f"sum(rate({COST.name}{OWN_TAGS}[10m])) * 3600"},
+        ],
+    }
+    data = {
+        "tracesToLogsV2": to_logs,
+        "tracesToMetrics": to_metrics,
+        "serviceMap": {"datasourceUid": "prometheus"},
+        "nodeGraph": {"enabled": True},
+        "search": {"hide": False},
+    }
+    return source("tempo", "Agents: traces", data)
+
+
+def alertmanager() -> Json:
+    return source("alertmanager", "Agents: alerts", {"implementation": "prometheus", "handleGrafanaManagedAlerts": False})
+
+
+def providers(folder: str) -> Json:
+    """The boards, read from this folder."""
+    options = {"path": folder, "foldersFromFilesStructure": False}
+    provider = {
+        "name": "otel-agents",
+        "orgId": 1,
+        "folder": "Agents",
+        "folderUid": grafana.TAG,
+        "type": "file",
+        "allowUiUpdates": False,
+        "updateIntervalSeconds": 30,
+        "options": options,
+    }
+    return {**VERSION, "providers": [provider]}
+
+
+def contact(alertmanager: str) -> Json:
+    """Alerts that somebody makes in Grafana go where ours go: to the Alertmanager, whose configuration says whom they reach."""
+    receiver = {"uid": "otel-agents-alertmanager", "type": "prometheus-alertmanager", "settings": {"url": alertmanager}}
+    return {**VERSION, "contactPoints": [{"orgId": 1, "name": "otel-agents", "receivers": [receiver]}]}
+
+
+def files(places: Places) -> dict[str, Json]:
+    """The provisioning files by their place."""
+    return {
+        "datasources/otel-agents.yaml": data_sources(places.urls),
+        "dashboards/otel-agents.yaml": providers(places.boards),
+        "alerting/otel-agents.yaml": contact(places.urls["alertmanager"]),
+    }

@@ -1,0 +1,221 @@
+"""start(), shutdown(): from settings to a running pipeline. Nothing is built before the first item; everything is built once a process."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import time
+import weakref
+from contextlib import suppress
+from typing import Any
+
+from otel_agents.config import import_lock
+from otel_agents.redaction.messages import logger
+from otel_agents.runtime.process import uncollected
+from otel_agents.telemetry.context import engine, untraced
+from otel_agents.telemetry.guard import guard
+
+
+class Process:
+    """What runs in this process: the settings asked for, and, from the first item on, the pipeline."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.asked: dict[str, Any] = {}
+        self.started = False
+        self.pipeline: Any = None
+        self.watch: Any = None
+        self.hooked = False
+        self.held: list[Any] = []
+        self.builder: int | None = None
+        self.replaced: list[tuple[Any, str, Any]] = []
+
+
+process = Process()
+
+
+def start(**settings: Any) -> None:
+    """Observe this program from now on; `settings` are those of config/settings.py and win over the environment and the file.
+
+    Raises SettingsError, whose lines name each wrong value and its fix. Calling it again changes nothing.
+    """
+    from otel_agents.config.settings import load
+
+    chosen = load(**settings)
+    if chosen.enabled:
+        begin(settings, chosen.instrument, chosen.disable)
+
+
+def begin(settings: dict[str, Any], instrument: Any = None, disable: Any = ()) -> None:
+    """Switch on: hooks for the libraries, for logging and for the global providers; no provider, thread, file or network yet."""
+    from otel_agents.instrumentors.registry import install
+
+    with process.lock:
+        if process.started:
+            return
+        install(instrument, disable)
+        process.started, process.asked = True, settings
+        engine.switch_on(prepare)
+    _hook()
+
+
+def _hook() -> None:
+    """Stand where foreign items come from: the standard library's logging, and tracers that were made before any provider was set."""
+    import concurrent.futures.thread  # noqa: F401 - the SDK needs it, and it registers with fork: not while a fork waits for the pipeline to be built
+
+    from otel_agents.instrumentors import propagation
+    from otel_agents.runtime import log_capture
+    from otel_agents.runtime.global_providers import Watch
+
+    process.watch = Watch(_join)
+    process.watch.start()
+    log_capture.observe()
+    propagation.carry()
+    _await_foreign_items()
+    if not process.hooked:
+        process.hooked = True
+        atexit.register(_at_exit)
+        os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)
+
+
+def _at_exit() -> None:
+    """The last words. An interrupt meanwhile (a second Ctrl-C) ends them; one that ended the program stays what its exit status tells."""
+    interrupted = getattr(sys, "last_type", None) is KeyboardInterrupt
+    with suppress(KeyboardInterrupt):
+        shutdown()
+    if interrupted:
+        with suppress(KeyboardInterrupt):
+            exec("raise KeyboardInterrupt")  # Python ends by SIGINT only if the last string it ran did; imports run strings (dataclasses do)
+
+
+def _before_fork() -> None:
+    """No fork in the middle of building or importing: a child would wait for ever for what its parent's other thread had begun. Waits 2 s at most for each."""
+    process.held = [lock for lock in (process.lock, import_lock.imports) if lock.acquire(timeout=2.0)]
+    if process.pipeline is not None:
+        process.pipeline.before_fork()
+
+
+def _after_fork_in_parent() -> None:
+    for lock in process.held:
+        lock.release()
+    if process.pipeline is not None:
+        process.pipeline.after_fork_in_parent()
+
+
+def _after_fork_in_child() -> None:
+    process.lock = threading.RLock()
+    import_lock.renew()
+    engine.born = time.perf_counter_ns()
+
+
+def _follow_forks(pipeline: Any) -> None:
+    """Renew this pipeline in forked children, after the SDK's own hooks, which came with its providers and give a child's spans an instance id at random."""
+    held = weakref.ref(pipeline)
+
+    def renew() -> None:
+        renewed = held()
+        if renewed is not None and renewed is process.pipeline:
+            renewed.after_fork_in_child()
+
+    os.register_at_fork(after_in_child=renew)
+
+
+def _await_foreign_items() -> None:
+    """A tracer or logger that the program took before any provider was set asks for the real one at its first item: that is a first item, too."""
+    from opentelemetry._logs._internal import ProxyLogger
+    from opentelemetry.trace import ProxyTracer
+
+    for owner, name in ((ProxyTracer, "_tracer"), (ProxyLogger, "_logger")):
+        original = vars(owner)[name]
+        process.replaced.append((owner, name, original))
+        setattr(owner, name, _preparing(original))
+
+
+def _preparing(original: property) -> property:
+    ask = original.fget
+    assert ask is not None  # a property of the API's, with a getter
+
+    def real(self: Any) -> Any:
+        if engine.on and engine.spans is None and not is_building():
+            prepare()
+        return ask(self)
+
+    return property(real)
+
+
+def is_building() -> bool:
+    """Whether this thread is building the pipeline: what the SDK asks for meanwhile is no item."""
+    return process.builder == threading.get_ident()
+
+
+def prepare() -> None:
+    """Build the pipeline at the first item; where that fails, be off and say so once."""
+    with process.lock:
+        if process.pipeline is not None or not engine.on:
+            return
+        process.builder = threading.get_ident()
+        try:
+            with guard("build the pipeline"), uncollected():
+                process.pipeline = _build()
+                _follow_forks(process.pipeline)
+        finally:
+            process.builder = None
+            if process.pipeline is None:
+                engine.on = False
+                logger.warning("otel-agents: the telemetry pipeline could not be built; this program runs unobserved. `otel-agents doctor` says why.")
+
+
+def _build() -> Any:
+    from otel_agents.config.settings import load_forgiving
+    from otel_agents.runtime.direct import way
+
+    settings, problems = load_forgiving(**process.asked)
+    for line in (*problems, *settings.notices):
+        logger.warning("otel-agents: %s", line)
+    with untraced():
+        pipeline = way(settings)(settings, process.watch)
+        pipeline.start()
+    return pipeline
+
+
+def _join(signal: str, provider: Any) -> None:
+    """The program has set a provider of its own: it gets our processors, and our items go there from now on."""
+    with process.lock:
+        if process.pipeline is not None:
+            process.pipeline.join(signal, provider)
+
+
+def flush(timeout: float = 2.5) -> bool:
+    """Send what waits, within `timeout` seconds; True when nothing is left to send."""
+    pipeline = process.pipeline
+    return True if pipeline is None else bool(pipeline.flush(timeout))
+
+
+def shutdown(*, forget: bool = False) -> None:
+    """Collect, send what can be sent at once, and let go; what is left waits on disk for the next program. `forget`: also undo every hook (for tests)."""
+    pipeline = process.pipeline
+    if pipeline is not None:
+        with guard("shut down"):
+            pipeline.shutdown()
+    if forget:
+        _forget()
+
+
+def _forget() -> None:
+    from otel_agents.instrumentors.registry import uninstall
+    from otel_agents.runtime import log_capture
+
+    engine.reset()
+    uninstall()
+    log_capture.release()
+    if process.pipeline is not None:
+        process.pipeline.leave()
+    if process.watch is not None:
+        process.watch.remove_ours()
+        process.watch.stop()
+    for owner, name, original in process.replaced:
+        setattr(owner, name, original)
+    process.replaced.clear()
+    process.started, process.pipeline, process.watch = False, None, None
