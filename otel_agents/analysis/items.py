@@ -200,7 +200,7 @@ MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 class Decoder:
     """Reads lines of one signal; the part that all lines of a process share is parsed once. A line that is none of OTLP's is counted in `skipped`."""
 
-    MOST = 1024
+    MAX_ORIGINS = 1024
 
     def __init__(self, signal: str) -> None:
         self.shape = SHAPES[signal]
@@ -231,7 +231,7 @@ class Decoder:
     def origin(self, tail: bytes) -> Origin:
         known = self._origins.get(tail)
         if known is None:
-            if len(self._origins) >= self.MOST:
+            if len(self._origins) >= self.MAX_ORIGINS:
                 self._origins.clear()
             outer = orjson.loads(self.head + tail)[self.shape.outer][0]
             known = self._origins[tail] = origin_of(outer, outer[self.shape.middle][0])

@@ -24,7 +24,7 @@ from otel_agents.cli import journal_options, screen
 from otel_agents.config.otel_variables import SIGNALS
 from otel_agents.config.settings import Endpoint, Settings, load
 from otel_agents.journal.batches import Line, batches, lines_of
-from otel_agents.journal.delivery import FAILING, Courier
+from otel_agents.journal.delivery import FAILING, SignalSender
 from otel_agents.journal.files import NAME, Segment, as_sent
 from otel_agents.journal.tally import Offsets, Said, Tally
 from otel_agents.redaction.urls import without_credentials
@@ -163,7 +163,7 @@ def replay(task: Replay) -> Outcome:
     outcome = Outcome(total=sum(one.size - offset for one, offset in waiting), files=len(waiting))
     if task.options.dry_run or not waiting:
         return outcome
-    couriers = {signal: Courier(signal, endpoint, task.tally, Heard()) for signal, endpoint in task.endpoints.items()}
+    couriers = {signal: SignalSender(signal, endpoint, task.tally, Heard()) for signal, endpoint in task.endpoints.items()}
     with Progress(outcome, task.options) as told:
         for one, offset in waiting:
             if one.signal not in outcome.problems and (problem := send(task, couriers[one.signal], one, offset, outcome, told)):
@@ -176,7 +176,7 @@ def replay(task: Replay) -> Outcome:
     return outcome
 
 
-def send(task: Replay, courier: Courier, one: Kept, offset: int, outcome: Outcome, told: Callable[[], None]) -> str:
+def send(task: Replay, courier: SignalSender, one: Kept, offset: int, outcome: Outcome, told: Callable[[], None]) -> str:
     """Send one segment from the offset on; why it stopped, empty when all of it is out."""
     with opened(one, offset) as segment:
         if segment is None:  # pruned meanwhile
@@ -193,7 +193,7 @@ def send(task: Replay, courier: Courier, one: Kept, offset: int, outcome: Outcom
     return ""
 
 
-def deliver(courier: Courier, batch: list[Line], patience: float) -> str:
+def deliver(courier: SignalSender, batch: list[Line], patience: float) -> str:
     """Send the lines, waiting where the endpoint asks for it; why not, when patience (seconds) is at its end."""
     lines = [line.raw for line in batch if line.raw is not None]
     until = time.monotonic() + patience
@@ -207,7 +207,7 @@ def deliver(courier: Courier, batch: list[Line], patience: float) -> str:
     return ""
 
 
-def wait(courier: Courier, until: float) -> None:
+def wait(courier: SignalSender, until: float) -> None:
     while not courier.is_due() and time.monotonic() <= until:
         time.sleep(0.05)
 

@@ -17,7 +17,7 @@ from opentelemetry import propagate
 
 from otel_agents.instrumentors.patching import Patches
 from otel_agents.instrumentors.registry import installed_hooks
-from otel_agents.telemetry.context import Context, engine, get_current, swap
+from otel_agents.telemetry.context import Context, engine, get_current, set_current
 from otel_agents.telemetry.guard import guard
 
 CARRIED = "_otel_agents_carried"
@@ -31,11 +31,11 @@ Function = Callable[..., Any]
 
 def run_in(context: Context, function: Function, /, *args: Any, **kwargs: Any) -> Any:
     """Call the function where this context is the current one."""
-    before = swap(context)
+    before = set_current(context)
     try:
         return function(*args, **kwargs)
     finally:
-        swap(before)
+        set_current(before)
 
 
 def run_from(carried: Mapping[str, str], function: Function, /, *args: Any, **kwargs: Any) -> Any:
@@ -67,7 +67,7 @@ def from_environment() -> None:
     """Be below the process that started this one, if it said so."""
     carried = {header: os.environ[variable] for header, variable in VARIABLES.items() if variable in os.environ}
     if "traceparent" in carried:
-        swap(received(carried))
+        set_current(received(carried))
 
 
 # ------------------------------------------------------------------------------------------------ what is replaced
@@ -133,7 +133,7 @@ def _process_bootstrap(bootstrap: Function) -> Function:
     def carried(self: Any, *args: Any, **kwargs: Any) -> Any:
         brought = vars(self).pop(CARRIED, None)
         if brought:
-            swap(received(brought))
+            set_current(received(brought))
         return bootstrap(self, *args, **kwargs)
 
     return carried

@@ -51,7 +51,7 @@ class Trial:
         return not self.proven and not self.accepted and self.suspects >= HOPELESS
 
 
-class Courier:
+class SignalSender:
     """One signal's way to its endpoint, with what it has learned of it."""
 
     def __init__(self, signal: str, endpoint: Endpoint, tally: Tally, said: Said) -> None:
@@ -201,11 +201,11 @@ def cut_line(signal: str, line: bytes, size: int) -> bytes:
     return HEAD[signal] + shrunk(orjson.loads(line[len(HEAD[signal]) : at]), size) + line[at:]
 
 
-ON: dict[str, Callable[[Courier, Sequence[bytes], Answer], int]] = {
-    "accepted": Courier._accepted,
-    "later": Courier._failed,
-    "refused": Courier._failed,
-    "unsupported": Courier._not_taken,
-    "poison": Courier._poisoned,
-    "too_large": Courier._too_large,
+ON: dict[str, Callable[[SignalSender, Sequence[bytes], Answer], int]] = {
+    "accepted": SignalSender._accepted,
+    "later": SignalSender._failed,
+    "refused": SignalSender._failed,
+    "unsupported": SignalSender._not_taken,
+    "poison": SignalSender._poisoned,
+    "too_large": SignalSender._too_large,
 }

@@ -193,7 +193,7 @@ def schema(of: Resource | InstrumentationScope | None, redact: Redact) -> bytes:
 class Lines:
     """Whole lines, ready to append, of the items of one process; keeps the tails it has made."""
 
-    MOST = 256  # programs that make a tracer for every span must not fill the memory with tails
+    MAX_TAILS = 256  # programs that make a tracer for every span must not fill the memory with tails
 
     def __init__(self, redact: Redact) -> None:
         self.redact, self.fragments = redact, Fragments(redact)
@@ -221,7 +221,7 @@ class Lines:
         key = (signal, id(resource), scope)
         found = self._tails.get(key)
         if found is None:
-            if len(self._tails) >= self.MOST:
+            if len(self._tails) >= self.MAX_TAILS:
                 self._tails.clear()
             found = self._tails[key] = (resource, tail(signal, resource, scope, self.redact) + b"\n")  # held, so that its id stays its own
         return found[1]

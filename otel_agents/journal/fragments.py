@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
 
 SHORT = 128  # characters of a text that is kept
-MOST = 4096  # that are kept of each kind
+MAX_CACHED = 4096  # that are kept of each kind
 FEW = 8  # elements of a list that is kept
 
 HAS_IS_REMOTE, IS_REMOTE = 0x100, 0x200
@@ -65,7 +65,7 @@ def unchanged(value: str, name: str = "", /) -> str:
 
 def kept(known: dict[Any, bytes], key: Any, encoded: bytes) -> None:
     """From now on known; when there are too many, all are made anew."""
-    if len(known) >= MOST:
+    if len(known) >= MAX_CACHED:
         known.clear()
     known[key] = encoded
 

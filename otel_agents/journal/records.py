@@ -13,7 +13,7 @@ from opentelemetry.trace.propagation import _SPAN_KEY as SPAN
 from otel_agents.journal import encode, values
 from otel_agents.journal.encode import Lines, Tail, add_context, log_head
 from otel_agents.journal.sizes import dumped
-from otel_agents.journal.spans import MOST
+from otel_agents.journal.spans import MAX_ATTRIBUTES
 
 if TYPE_CHECKING:
     from opentelemetry._logs import Logger, LoggerProvider, SeverityNumber
@@ -90,7 +90,7 @@ class LeanRecords(Records):
         beside: Mapping[str, Any] | None = None,
     ) -> None:
         """Write its line; where somebody else has a hand in it, leave that to the SDK."""
-        if len(attributes) + len(beside or ()) > MOST or self._composite._log_record_processors is not self._ours:
+        if len(attributes) + len(beside or ()) > MAX_ATTRIBUTES or self._composite._log_record_processors is not self._ours:
             return super().emit(scope, context, attributes, severity, severity_text, timestamp, observed_timestamp, body, event_name, beside)
         span: Any = context.get(SPAN)
         ids = None if span is None else span.get_span_context()

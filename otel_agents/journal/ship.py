@@ -23,7 +23,7 @@ from otel_agents.journal.tally import Dropped, Offsets
 
 if TYPE_CHECKING:
     from otel_agents.config.settings import Endpoint
-    from otel_agents.journal.delivery import Courier
+    from otel_agents.journal.delivery import SignalSender
     from otel_agents.journal.segments import Journal
 
 FLUSH_S = 2.5  # the longest that an exit waits for us
@@ -57,7 +57,7 @@ class Shipper:
     def _begin(self) -> None:
         journal = self._journal
         self._lock = threading.Lock()
-        self._known: dict[str, Courier] | None = None
+        self._known: dict[str, SignalSender] | None = None
         self._reading: Segment | None = None
         self._offsets = Offsets(journal.folder / f"{journal.owner}{OFFSETS}")
         self._adopter = Adopter(journal.folder, journal.owner, journal.append, self._count)
@@ -66,15 +66,15 @@ class Shipper:
         self._behind_since: dict[str, float] = {}
 
     @property
-    def _couriers(self) -> dict[str, Courier]:
+    def _couriers(self) -> dict[str, SignalSender]:
         """The ways out, made when they are first needed: HTTP and TLS take longer to import than all the rest of us."""
         if self._known is None and not any(self._endpoints.values()):
             self._known = {}
         if self._known is None:
             with import_lock.imports:
-                from otel_agents.journal.delivery import Courier
+                from otel_agents.journal.delivery import SignalSender
             journal, endpoints = self._journal, self._endpoints
-            self._known = {signal: Courier(signal, one, journal.tally, journal.said) for signal, one in endpoints.items() if one is not None}
+            self._known = {signal: SignalSender(signal, one, journal.tally, journal.said) for signal, one in endpoints.items() if one is not None}
         return self._known
 
     # the round
@@ -111,7 +111,7 @@ class Shipper:
             if self._journal.is_complete(segment):
                 self._journal.let_go(segment)
 
-    def _ship_segment(self, segment: Segment, courier: Courier) -> bool:
+    def _ship_segment(self, segment: Segment, courier: SignalSender) -> bool:
         if not self._journal.take(segment):
             return True
         try:
@@ -141,7 +141,7 @@ class Shipper:
             release(self._reading)
             self._reading = None
 
-    def _ship_alike(self, courier: Courier, segment: Segment, fd: int, end: int) -> bool:
+    def _ship_alike(self, courier: SignalSender, segment: Segment, fd: int, end: int) -> bool:
         """Send chunks whose lines are alike in one step each, which spares the program's threads; what is not, is left to its lines. False: not now."""
         while segment.offset < end and (chunk := whole_lines(fd, segment.offset, end)) and (lines := alike(segment.signal, chunk)) is not None:
             done = courier.deliver(lines)
@@ -151,7 +151,7 @@ class Shipper:
                 return False
         return True
 
-    def _ship(self, courier: Courier, lines: Iterator[Line], remember: Callable[[Segment], None]) -> bool:
+    def _ship(self, courier: SignalSender, lines: Iterator[Line], remember: Callable[[Segment], None]) -> bool:
         for batch in batches(lines):
             whole = [line for line in batch if line.raw is not None]
             done = courier.deliver([line.raw for line in whole if line.raw is not None]) if whole else 0
@@ -223,11 +223,11 @@ class Shipper:
         self._save()
         return sent and len(ways) == len(self._couriers)
 
-    def _send_own(self, ways: dict[str, Courier]) -> bool:
+    def _send_own(self, ways: dict[str, SignalSender]) -> bool:
         sent = [self._ship_own(signal) for signal in self._endpoints if signal in ways or signal not in self._couriers]
         return all(sent)
 
-    def _ways_out(self, deadline: float) -> dict[str, Courier]:
+    def _ways_out(self, deadline: float) -> dict[str, SignalSender]:
         """The couriers worth a try: their last send was fine, or a connection comes within 250 ms for all of them together."""
         if not self._couriers:
             return {}

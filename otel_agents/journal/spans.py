@@ -32,7 +32,7 @@ HEAD = encode.HEAD["traces"]
 SAMPLED = int(TraceFlags.SAMPLED)
 RANDOM = int(getattr(TraceFlags, "RANDOM_TRACE_ID", 0))
 FLAGS = tuple(TraceFlags(number) for number in range(4))
-MOST = 128  # attributes of an item, as the SDK has it; further ones are its to drop and to count
+MAX_ATTRIBUTES = 128  # attributes of an item, as the SDK has it; further ones are its to drop and to count
 DROPPED, RECORDED = sampling.Decision.DROP, sampling.Decision.RECORD_AND_SAMPLE
 UNSET = Status(StatusCode.UNSET)
 EXCEPTION_ESCAPED = "exception.escaped"
@@ -49,9 +49,9 @@ class Spans:
         """Start a span below the context's."""
         return self._tracer.start_span(name, context, kind, attributes, start_time=start_time)
 
-    def end(self, span: Span, told: Mapping[str, Any], attributes: Mapping[str, Any], name: str | None, error: str | None, end_time: int) -> None:
+    def end(self, span: Span, initial_attributes: Mapping[str, Any], attributes: Mapping[str, Any], name: str | None, error: str | None, end_time: int) -> None:
         """Set what is new in one call, and end it."""
-        span.set_attributes({key: value for key, value in attributes.items() if told.get(key) is not value})
+        span.set_attributes({key: value for key, value in attributes.items() if initial_attributes.get(key) is not value})
         if name is not None:
             span.update_name(name)
         if error is not None:
@@ -84,13 +84,13 @@ class LeanSpan(SdkSpan):
         context: SpanContext,
         parent: SpanContext | None,
         kind: SpanKind,
-        told: Mapping[str, Any] | None,
+        initial_attributes: Mapping[str, Any] | None,
         start_time: int,
         look: Look | None = None,
     ) -> None:
         self._look = look
         self._tracer, self._name, self._context, self._parent = tracer, name, context, parent
-        self._kind, self._told, self._start_time = kind, told, start_time
+        self._kind, self._initial, self._start_time = kind, initial_attributes, start_time
 
     def __getattr__(self, name: str) -> Any:
         make = LATE.get(name)
@@ -112,8 +112,8 @@ class LeanSpan(SdkSpan):
     ) -> None:
         if self._look is None:
             return super().record_exception(exception, attributes, timestamp, escaped)
-        told = {**self._look.exception(exception), EXCEPTION_ESCAPED: "True" if escaped else "False"}
-        self.add_event("exception", {**told, **self._readable(attributes)}, timestamp)
+        given = {**self._look.exception(exception), EXCEPTION_ESCAPED: "True" if escaped else "False"}
+        self.add_event("exception", {**given, **self._readable(attributes)}, timestamp)
 
     def _readable(self, attributes: Mapping[str, Any] | None) -> dict[str, Any]:
         look = self._look
@@ -132,7 +132,7 @@ class LeanSpan(SdkSpan):
 LATE: Mapping[str, Callable[[LeanSpan], Any]] = {
     "_lock": lambda span: threading.Lock(),
     "_attributes": lambda span: BoundedAttributes(
-        span._limits.max_span_attributes, span._told, immutable=False, max_value_len=span._limits.max_span_attribute_length
+        span._limits.max_span_attributes, span._initial, immutable=False, max_value_len=span._limits.max_span_attribute_length
     ),
     "_events": lambda span: BoundedList(span._limits.max_events),
     "_links": lambda span: BoundedList(span._limits.max_links),
@@ -172,13 +172,13 @@ class LeanSpans(Spans):
             parent, trace_id, flags, state = None, self._ids.generate_trace_id(), SAMPLED, None
         else:
             trace_id, _, _, flags, state, _ = parent
-        told: Mapping[str, Any] | None = attributes
+        initial_attributes: Mapping[str, Any] | None = attributes
         sampled, recording = SAMPLED, True
         if not (self._keeps_all and flags & SAMPLED):
-            sampled, recording, state, told = self._decided(context, trace_id, name, kind, attributes)
+            sampled, recording, state, initial_attributes = self._decided(context, trace_id, name, kind, attributes)
         random = self._random if parent is None else flags & RANDOM
         ids = SpanContext(trace_id, self._ids.generate_span_id(), False, FLAGS[sampled | random], state)
-        return LeanSpan(self._sdk, name, ids, parent, kind, told, start_time, self._look) if recording else NonRecordingSpan(ids)
+        return LeanSpan(self._sdk, name, ids, parent, kind, initial_attributes, start_time, self._look) if recording else NonRecordingSpan(ids)
 
     def _decided(
         self, context: Context, trace_id: int, name: str, kind: SpanKind, attributes: Mapping[str, Any]
@@ -188,13 +188,13 @@ class LeanSpans(Spans):
         decision = result.decision
         return SAMPLED if decision is RECORDED else 0, decision is not DROPPED, result.trace_state, result.attributes
 
-    def end(self, span: Span, told: Mapping[str, Any], attributes: Mapping[str, Any], name: str | None, error: str | None, end_time: int) -> None:
+    def end(self, span: Span, initial_attributes: Mapping[str, Any], attributes: Mapping[str, Any], name: str | None, error: str | None, end_time: int) -> None:
         """Write its line; where somebody else has a hand in it, leave that to the SDK."""
-        if type(span) is not LeanSpan or span.is_touched or len(attributes) > MOST or not self._is_alone:
-            return super().end(span, told, attributes, name, error, end_time)
+        if type(span) is not LeanSpan or span.is_touched or len(attributes) > MAX_ATTRIBUTES or not self._is_alone:
+            return super().end(span, initial_attributes, attributes, name, error, end_time)
         span._name, span._end_time = name or span._name, end_time
         if span.get_span_context()[3] & SAMPLED:
-            self._append("traces", self._line(span, attributes if span._told is told else {**(span._told or {}), **attributes}, error))
+            self._append("traces", self._line(span, attributes if span._initial is initial_attributes else {**(span._initial or {}), **attributes}, error))
 
     def _line(self, span: LeanSpan, attributes: Mapping[str, Any], error: str | None) -> bytes:
         item = self._fragments.span(span, attributes) if error is None else None

@@ -17,7 +17,7 @@ Encoder = Callable[[Any, Redact], Json]
 
 I64_MIN, I64_MAX, U64_MAX = -(2**63), 2**63 - 1, 2**64 - 1
 DEEPEST = 16  # the official parser's recursion limit is met at 50 messages, three for each level
-MOST = 2**13  # elements that one value may have, all levels together: more would hold the caller up
+MAX_ELEMENTS = 2**13  # elements that one value may have, all levels together: more would hold the caller up
 WINDOW = 2**20  # of a longer text only this much is redacted and kept
 MARGIN = 2**16  # and this much of the window's end is thrown away: a credential that the window cut in two was not recognised
 
@@ -88,7 +88,7 @@ class Nested:
     __slots__ = ("left", "redact")
 
     def __init__(self, redact: Redact) -> None:
-        self.redact, self.left = redact, MOST
+        self.redact, self.left = redact, MAX_ELEMENTS
 
     def value(self, value: Any, depth: int, name: str = "") -> Json:
         """The value, which stands under this name if any."""

@@ -19,7 +19,7 @@ from otel_agents.telemetry.context import OPERATION, SPAN, SUPPRESSED, Context, 
 from otel_agents.telemetry.events import exception_attributes
 from otel_agents.telemetry.guard import guard
 from otel_agents.telemetry.operations import Operation
-from otel_agents.telemetry.slots import LONGEST_NAME, MOST, exact, head, own_items
+from otel_agents.telemetry.slots import LONGEST_NAME, MAX_ENTRIES, exact, head, own_items
 from otel_agents.telemetry.values import LIMIT, plain
 
 HIDDEN = ("otel_agents", "opentelemetry")
@@ -108,7 +108,7 @@ def body(record: logging.LogRecord) -> str:
 def _safe(arguments: Any) -> Any:
     if type(arguments) is dict:
         return {key: _readable(value) for key, value in own_items(arguments)}
-    return tuple(_readable(value) for value in head(arguments, MOST))
+    return tuple(_readable(value) for value in head(arguments, MAX_ENTRIES))
 
 
 def _readable(value: Any) -> Any:

@@ -14,7 +14,7 @@ from types import AsyncGeneratorType, CodeType, CoroutineType, FunctionType, Gen
 from typing import Any, Protocol
 
 from otel_agents import semconv as names
-from otel_agents.telemetry.context import attach, back, engine, get_current, restore, swap
+from otel_agents.telemetry.context import attach, engine, get_current, reset_if_current, reset_token, set_current
 from otel_agents.telemetry.guard import guard
 from otel_agents.telemetry.kinds import KINDS
 from otel_agents.telemetry.operations import Operation, begin, would_begin
@@ -123,14 +123,14 @@ def _plain(function: Function, plan: Plan) -> Function:
         if operation is None:
             return function(*args, **kwargs)
         ours = operation.context
-        before = swap(ours)
+        before = set_current(ours)
         try:
             result = function(*args, **kwargs)
         except BaseException as error:
-            restore(before, ours)
+            reset_if_current(before, ours)
             operation.fail(error)
             raise
-        restore(before, ours)
+        reset_if_current(before, ours)
         return settle(operation, plan, call, result)
 
     return wrapper
@@ -143,14 +143,14 @@ def _coroutine(function: Function, plan: Plan) -> Function:
         if operation is None:
             return await function(*args, **kwargs)
         ours = operation.context
-        before = swap(ours)
+        before = set_current(ours)
         try:
             result = await function(*args, **kwargs)
         except BaseException as error:
-            restore(before, ours)
+            reset_if_current(before, ours)
             operation.fail(error)
             raise
-        restore(before, ours)
+        reset_if_current(before, ours)
         return plan.end(operation, call, result)
 
     return observed
@@ -165,18 +165,18 @@ def _generator(function: Function, plan: Plan) -> Function:
         saved = operation.context
         resume, sent = function(*args, **kwargs).send, None
         while True:
-            before = swap(saved)
+            before = set_current(saved)
             try:
                 value = resume(sent)
             except StopIteration as stop:
-                swap(before)
+                set_current(before)
                 return plan.end(operation, call, stop.value)
             except BaseException as error:
-                swap(before)
+                set_current(before)
                 operation.fail(error)
                 sent = None  # what was thrown in has a traceback that holds this frame: a circle
                 raise
-            saved = swap(before)
+            saved = set_current(before)
             operation.chunk()
             try:
                 sent = yield value
@@ -204,17 +204,17 @@ def _async_generator(function: Function, plan: Plan) -> Function:
                 if inner.ag_frame is None:  # the loop has closed it before us, and `athrow` then gives None
                     raise sent
             except StopAsyncIteration:
-                swap(before)
+                set_current(before)
                 if operation is not None:
                     plan.end(operation, call, None)
                 return
             except BaseException as error:
-                back(token)  # not by force: the collector closes it wherever it happens to run
+                reset_token(token)  # not by force: the collector closes it wherever it happens to run
                 if operation is not None:
                     operation.fail(error)
                 sent = None
                 raise
-            saved = swap(before)
+            saved = set_current(before)
             if operation is not None:
                 operation.chunk()
             try:

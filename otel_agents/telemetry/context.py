@@ -67,7 +67,7 @@ def _nothing() -> None:
 engine = Engine()
 
 
-def swap(context: Context) -> Context:
+def set_current(context: Context) -> Context:
     """Make a context the current one and return the one it replaces; unlike `detach`, putting that back can't fail or log."""
     before = get_current()
     if before is not context:
@@ -75,13 +75,13 @@ def swap(context: Context) -> Context:
     return before
 
 
-def restore(before: Context, ours: Context) -> None:
+def reset_if_current(before: Context, ours: Context) -> None:
     """Put `before` back where `ours` is current; elsewhere (a coroutine closed by the collector, another task) leave all as it is."""
     if before is not ours and get_current() is ours:
         attach(before)
 
 
-def back(token: Token[Context]) -> None:
+def reset_token(token: Token[Context]) -> None:
     """Put back what was current when `attach` gave this token, whatever has been left behind since; in another task or thread than that, nothing."""
     with suppress(ValueError):
         _RUNTIME_CONTEXT.detach(token)
@@ -90,11 +90,11 @@ def back(token: Token[Context]) -> None:
 @contextmanager
 def untraced() -> Iterator[None]:
     """Our own doings are no items: neither ours nor the official instrumentations' (both suppression keys of the API)."""
-    before = swap(Context({**get_current(), SUPPRESSED: True, SUPPRESSED_HTTP: True}))
+    before = set_current(Context({**get_current(), SUPPRESSED: True, SUPPRESSED_HTTP: True}))
     try:
         yield
     finally:
-        swap(before)
+        set_current(before)
 
 
 # ------------------------------------------------------------------------------------------------ session
@@ -156,12 +156,12 @@ __all__ = [
     "Context",
     "Engine",
     "attach",
-    "back",
     "engine",
     "get_current",
-    "restore",
+    "reset_if_current",
+    "reset_token",
     "session_of",
-    "swap",
+    "set_current",
     "untraced",
     "with_session",
 ]

@@ -28,8 +28,27 @@ class Operation(Setters):
     """One running operation; `oa.current()` gives it to the program (its typed setters: setters.py)."""
 
     __slots__ = (
-        "_chunks", "_once", "_started", "_told", "agent", "captured", "context", "error", "fields", "inferences", "kind", "loops", "nanoseconds", "outcome",
-        "parent", "session", "signature", "span", "started", "tools", "transparent",
+        "_chunks",
+        "_initial_attributes",
+        "_once",
+        "_started",
+        "agent",
+        "captured",
+        "context",
+        "error",
+        "fields",
+        "inferences",
+        "kind",
+        "loops",
+        "nanoseconds",
+        "outcome",
+        "parent",
+        "session",
+        "signature",
+        "span",
+        "started",
+        "tools",
+        "transparent",
     )  # fmt: skip
 
     span: Span
@@ -50,7 +69,7 @@ class Operation(Setters):
         self.inferences: list[Mapping[str, Any]] = []
         self.tools: list[int | None] = []
         self._chunks: list[int] = []
-        self._told: Mapping[str, Any] = NOTHING
+        self._initial_attributes: Mapping[str, Any] = NOTHING
         self._once = threading.Lock()
         self.started = time_ns()
         self._started = perf_counter_ns()
@@ -126,21 +145,21 @@ class Operation(Setters):
 
     def start_span(self, context: Context) -> None:
         """Start the span below this context, with what is known by now."""
-        self._told = self.fields.copy()
-        self.span = _spans().start(self.kind.span_name(self._told), context, self.kind.span, self._told, self.started)
+        self._initial_attributes = self.fields.copy()
+        self.span = _spans().start(self.kind.span_name(self._initial_attributes), context, self.kind.span, self._initial_attributes, self.started)
 
     def _measure(self) -> None:
         if engine.instruments is not None and self.kind.measure is not None:
             self.kind.measure(engine.instruments, self, self.nanoseconds / 1e9)
 
     def _end_span(self) -> None:
-        policy, told, about = engine.policy, self._told, self.kind.named_by
+        policy, initial, about = engine.policy, self._initial_attributes, self.kind.named_by
         if self.outcome != "ok":
             self.fields[names.OA_OUTCOME] = self.outcome
         content = for_span(self.captured) if self.captured and policy is not None and policy.spans else NOTHING
-        name = self.kind.span_name(self.fields) if self.fields.get(about) is not told.get(about) else None
+        name = self.kind.span_name(self.fields) if self.fields.get(about) is not initial.get(about) else None
         error = policy.message(self.error) if self.error is not None and policy is not None else None
-        _spans().end(self.span, told, {**self.fields, **content} if content else self.fields, name, error, self.started + self.nanoseconds)
+        _spans().end(self.span, initial, {**self.fields, **content} if content else self.fields, name, error, self.started + self.nanoseconds)
 
 
 MEASURED: Steps = (("finish", lambda operation: operation.kind.finish(operation)), ("measure", Operation._measure))
@@ -195,7 +214,7 @@ class Unrecorded(Operation):
         return None
 
 
-class Nobody(Operation):
+class NoopOperation(Operation):
     """What `oa.current()` gives where nothing runs: takes everything and does nothing."""
 
     __slots__ = ()
@@ -207,14 +226,14 @@ class Nobody(Operation):
         return None
 
 
-NOBODY = Nobody(KINDS["step"], {}, None)
-NOBODY.span, NOBODY.context = INVALID_SPAN, Context()
+NOOP = NoopOperation(KINDS["step"], {}, None)
+NOOP.span, NOOP.context = INVALID_SPAN, Context()
 
 
 def current() -> Operation:
     """The operation that runs here; where none does, one that takes everything and does nothing."""
     running = get_current().get(OPERATION)
-    return running if isinstance(running, Operation) and not running.ended else NOBODY
+    return running if isinstance(running, Operation) and not running.ended else NOOP
 
 
 def _spans() -> Spans:
@@ -252,17 +271,17 @@ def begin(kind: Kind, fields: Mapping[str, Any], *, transparent: bool = False) -
 
 def _root(kind: Kind, fields: Mapping[str, Any], context: Context, transparent: bool) -> Operation:
     """Start an operation without one above where nothing is measured: the sampler may spare it everything but its context."""
-    told = kind.first() | {name: value for name, value in fields.items() if value is not None}
+    initial = kind.first() | {name: value for name, value in fields.items() if value is not None}
     session = session_of(context) if context else NOTHING
     if session:
-        told.update(session)
+        initial.update(session)
     started = time_ns()
-    span = _spans().start(kind.span_name(told), context, kind.span, told, started)
+    span = _spans().start(kind.span_name(initial), context, kind.span, initial, started)
     if not span.is_recording():
         return Unrecorded(kind, span, Context({**context, SPAN: span}))
-    operation = Operation(kind, told.copy(), None)
+    operation = Operation(kind, initial.copy(), None)
     operation.session, operation.transparent, operation.started = session, transparent, started
-    operation.span, operation._told = span, told
+    operation.span, operation._initial_attributes = span, initial
     operation.context = Context({**context, SPAN: span, OPERATION: operation})
     if kind.is_agent:
         _start_run(operation)
@@ -330,4 +349,4 @@ def _start_run(operation: Operation) -> None:
         events.of_start(operation)
 
 
-__all__ = ["KINDS", "NOBODY", "Kind", "Operation", "begin", "current", "would_begin"]
+__all__ = ["KINDS", "NOOP", "Kind", "Operation", "begin", "current", "would_begin"]

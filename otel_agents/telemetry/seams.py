@@ -17,11 +17,11 @@ class Spans(Protocol):
     def start(self, name: str, context: Context, kind: SpanKind, attributes: Mapping[str, Any], start_time: int) -> Span:
         """Start a span below the context's; the attributes are for the sampler, too. start_time: nanoseconds since the epoch."""
 
-    def end(self, span: Span, told: Mapping[str, Any], attributes: Mapping[str, Any], name: str | None, error: str | None, end_time: int) -> None:
+    def end(self, span: Span, initial_attributes: Mapping[str, Any], attributes: Mapping[str, Any], name: str | None, error: str | None, end_time: int) -> None:
         """End it, at a time in nanoseconds since the epoch.
 
-        told: what it was started with; attributes: all that it has now; name: a new one, if it has one; error: the message of what made it fail, if
-        anything did.
+        initial_attributes: those it was started with; attributes: all that it has now; name: its new name, if it was renamed; error: the message of the
+        exception that made it fail, if any.
         """
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from otel_agents.telemetry.metrics import Instrument
 
-MOST = 2000  # series of one metric; what comes beyond is counted together, as the specification says
+MAX_SERIES = 2000  # series of one metric; what comes beyond is counted together, as the specification says
 OVERFLOW = {"otel.metric.overflow": True}
 DELTA, CUMULATIVE = 1, 2
 KINDS = {"create_histogram": "histogram", "create_counter": "sum", "create_up_down_counter": "sum", "gauge": "gauge"}
@@ -269,7 +269,7 @@ class Aggregation:
         with self._lock:
             metric = self._metric(name, row)
             key = frozenset(labels.items())
-            if key not in metric.series and len(metric.series) >= MOST:
+            if key not in metric.series and len(metric.series) >= MAX_SERIES:
                 labels, key = Labels(OVERFLOW), frozenset(OVERFLOW.items())
             found: Series = metric.series.get(key) or metric.series.setdefault(key, make(labels, row, self._lock))
             return found

@@ -15,7 +15,7 @@ from otel_agents.telemetry.context import engine
 from otel_agents.telemetry.guard import guard
 from otel_agents.telemetry.slots import LONGEST_NAME, is_any, mro, own_items
 
-MOST, MOST_REASONS = 2**63, 128  # of anything: what the wire has; how many choices a request can have
+MAX_INTEGER, MAX_FINISH_REASONS = 2**63, 128  # of anything: what the wire has; how many choices a request can have
 USAGE = {
     "input_tokens": names.USAGE_INPUT_TOKENS,
     "output_tokens": names.USAGE_OUTPUT_TOKENS,
@@ -57,8 +57,8 @@ class Setters:
             names.USAGE_REASONING_OUTPUT_TOKENS: reasoning_output_tokens,
         }
         with guard("set usage"):
-            told: dict[str, Any] = {name: value for name, value in given.items() if type(value) is int and 0 <= value < MOST}
-            priced = (type(cost) is float or type(cost) is int) and 0 <= cost < MOST  # what is no number would spoil the sum for good
+            told: dict[str, Any] = {name: value for name, value in given.items() if type(value) is int and 0 <= value < MAX_INTEGER}
+            priced = (type(cost) is float or type(cost) is int) and 0 <= cost < MAX_INTEGER  # what is no number would spoil the sum for good
             self.set({**told, names.OA_COST: float(cost)} if cost is not None and priced else told)
 
     def model(self, model: str, provider: str | None = None) -> None:
@@ -67,7 +67,7 @@ class Setters:
 
     def response(self, *, id: str | None = None, model: str | None = None, finish_reasons: Sequence[str] | None = None) -> None:
         """What the provider answered: its id, the model that answered, one finish reason a choice (stop, length, tool_call …)."""
-        given = finish_reasons[:MOST_REASONS] if type(finish_reasons) is list or type(finish_reasons) is tuple else []
+        given = finish_reasons[:MAX_FINISH_REASONS] if type(finish_reasons) is list or type(finish_reasons) is tuple else []
         reasons = [reason for reason in given if type(reason) is str and len(reason) <= LONGEST_NAME]
         self._tell({names.RESPONSE_ID: _text(id), names.RESPONSE_MODEL: _text(model), names.RESPONSE_FINISH_REASONS: reasons or None})
 

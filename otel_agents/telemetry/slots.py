@@ -13,7 +13,7 @@ from itertools import islice
 from types import GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any
 
-MOST = 2048  # entries of one object that are looked at
+MAX_ENTRIES = 2048  # entries of one object that are looked at
 LONGEST_NAME = 256
 PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 STAND_IN = "\uffff"  # a code point that is no character
@@ -94,7 +94,7 @@ def own_dict(value: object) -> dict[str, Any]:
 
 def own_items(held: object) -> list[tuple[Any, Any]]:
     """The entries under plain names. Items, never look-ups: a key of another type compares by its own code."""
-    return [pair for pair in head(dict.items(held), MOST) if type(pair[0]) is str] if is_any(dict, mro(type(held))) else []  # type: ignore[arg-type]  # a dict
+    return [pair for pair in head(dict.items(held), MAX_ENTRIES) if type(pair[0]) is str] if is_any(dict, mro(type(held))) else []  # type: ignore[arg-type]  # a dict
 
 
 def fields(ancestors: tuple[type, ...]) -> dict[str, Any] | None:

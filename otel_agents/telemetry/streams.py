@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import wrapt
 
 from otel_agents import semconv as names
-from otel_agents.telemetry.context import restore, swap
+from otel_agents.telemetry.context import reset_if_current, set_current
 from otel_agents.telemetry.guard import guard
 from otel_agents.telemetry.operations import Operation
 
@@ -85,18 +85,18 @@ class Stream(_Proxy):
     def __next__(self) -> Any:
         followed = self._self_followed
         ours = followed.operation.context
-        before = swap(ours)
+        before = set_current(ours)
         try:
             chunk = next(self.__wrapped__)
         except StopIteration:
-            restore(before, ours)
+            reset_if_current(before, ours)
             followed.stop()
             raise
         except BaseException as error:
-            restore(before, ours)
+            reset_if_current(before, ours)
             followed.fail(error)
             raise
-        restore(before, ours)
+        reset_if_current(before, ours)
         followed.add(chunk)
         return chunk
 
@@ -122,18 +122,18 @@ class AsyncStream(_Proxy):
     async def __anext__(self) -> Any:
         followed = self._self_followed
         ours = followed.operation.context
-        before = swap(ours)
+        before = set_current(ours)
         try:
             chunk = await self.__wrapped__.__anext__()
         except StopAsyncIteration:
-            restore(before, ours)
+            reset_if_current(before, ours)
             followed.stop()
             raise
         except BaseException as error:
-            restore(before, ours)
+            reset_if_current(before, ours)
             followed.fail(error)
             raise
-        restore(before, ours)
+        reset_if_current(before, ours)
         followed.add(chunk)
         return chunk
 

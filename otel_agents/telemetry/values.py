@@ -42,7 +42,7 @@ from otel_agents.telemetry.slots import (
 
 LIMIT = 65536
 DEEPEST = 16  # the official OTLP parser's recursion limit is met at 50 messages, three for each level
-NODE, MOST = 32, 2048  # characters of the limit that buy one element, and how many at most: they take 1 to 3 ms
+NODE, MAX_ELEMENTS = 32, 2048  # characters of the limit that buy one element, and how many at most: they take 1 to 3 ms
 OBJECT = 12  # elements that one dataclass or model costs, which take longer to read
 MARGIN = 8192  # of a cut text's window this much is thrown away: a credential that the window cut in two was not recognised
 SAMPLE = LIMIT // NODE  # characters of a long text by which it is judged, and that a path, a range or a decimal number may have
@@ -86,7 +86,7 @@ class Reader:
     __slots__ = ("big", "crowded", "fair", "inside", "left", "nodes", "redact", "unfair")
 
     def __init__(self, limit: int, redact: Redact | None, *, fair: bool = False) -> None:
-        self.left, self.big, self.nodes, self.redact, self.fair, self.unfair = limit, limit // 8, min(limit // NODE, MOST) + 1, redact, fair, False
+        self.left, self.big, self.nodes, self.redact, self.fair, self.unfair = limit, limit // 8, min(limit // NODE, MAX_ELEMENTS) + 1, redact, fair, False
         self.inside: list[int] = []
         self.crowded = 0  # containers around that have other elements, too
 

@@ -13,10 +13,10 @@ from typing import Any, TypeVar, overload
 
 from otel_agents import semconv as names
 from otel_agents.telemetry.calls import Call, around
-from otel_agents.telemetry.context import Context, engine, restore, swap
+from otel_agents.telemetry.context import Context, engine, reset_if_current, set_current
 from otel_agents.telemetry.guard import guard
 from otel_agents.telemetry.kinds import KINDS, Kind
-from otel_agents.telemetry.operations import NOBODY, Operation, begin
+from otel_agents.telemetry.operations import NOOP, Operation, begin
 from otel_agents.verbs.capture import ROWS, Row, Subject
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -63,16 +63,16 @@ class Scope:
     def __enter__(self) -> Operation:
         operation = self._begin() if engine.on else None
         if operation is None:
-            self._entered.append((NOBODY, NOBODY.context, NOBODY.context))
-            return NOBODY
+            self._entered.append((NOOP, NOOP.context, NOOP.context))
+            return NOOP
         ours = operation.context
-        self._entered.append((operation, swap(ours), ours))
+        self._entered.append((operation, set_current(ours), ours))
         return operation
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         operation, before, ours = self._entered.pop()
-        if operation is not NOBODY:
-            restore(before, ours)
+        if operation is not NOOP:
+            reset_if_current(before, ours)
             operation.stop() if error is None else operation.fail(error)
 
     async def __aenter__(self) -> Operation:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from otel_agents import semconv as names
 from otel_agents.telemetry.calls import Call, around
-from otel_agents.telemetry.context import Context, get_current, restore, swap, with_session
+from otel_agents.telemetry.context import Context, get_current, reset_if_current, set_current, with_session
 from otel_agents.telemetry.guard import guard
 from otel_agents.telemetry.values import plain
 
@@ -43,12 +43,12 @@ class session:  # read as a word where it stands: `with oa.session("order-17", u
     def __enter__(self) -> session:
         before = get_current()
         ours = self.over(before)
-        swap(ours)
+        set_current(ours)
         self._entered.append((before, ours))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        restore(*self._entered.pop())
+        reset_if_current(*self._entered.pop())
 
     async def __aenter__(self) -> session:
         return self.__enter__()

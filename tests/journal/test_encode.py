@@ -276,7 +276,7 @@ def test_tails_are_kept_and_do_not_pile_up() -> None:
     )
     for number in range(1_000):
         lines.tail("traces", RESOURCE, InstrumentationScope(f"s{number}"))
-    assert len(lines._tails) <= Lines.MOST
+    assert len(lines._tails) <= Lines.MAX_TAILS
 
 
 def test_ids_are_never_cut() -> None:

@@ -109,9 +109,9 @@ def test_what_is_unusual_is_left_to_the_other_way() -> None:
 
 def test_what_is_kept_is_bounded_and_holds_no_secret() -> None:
     made = Fragments(REDACT)
-    for number in range(3 * fragments.MOST):
+    for number in range(3 * fragments.MAX_CACHED):
         made.attributes({f"a{number}": "x", "b": f"x{number}", "c": number, "d": [f"x{number}"]})
-    assert [len(known) <= fragments.MOST for known in (made.texts, made.pairs)] == [True] * 2
+    assert [len(known) <= fragments.MAX_CACHED for known in (made.texts, made.pairs)] == [True] * 2
     made.attributes({"said": f"key {SECRET}", "password": "hunter22", "listed": [SECRET]})
     assert made.texts[f"it is {SECRET}"] == b'"it is [redacted:openai-key]"'
     kept = json.dumps([*made.texts, *(list(pair) for pair in made.pairs)])

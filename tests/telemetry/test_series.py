@@ -19,7 +19,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 from otel_agents.journal.encode import Lines
 from otel_agents.telemetry.context import SPAN, Context
 from otel_agents.telemetry.metrics import Instruments
-from otel_agents.telemetry.series import MOST, Aggregation, Origin, origin_in
+from otel_agents.telemetry.series import MAX_SERIES, Aggregation, Origin, origin_in
 from otel_agents.telemetry.sums import Handed
 
 COST, ACTIVE, DURATION, LAG = "otel_agents.cost", "otel_agents.agents.active", "gen_ai.execute_tool.duration", "otel_agents.shipper.lag"
@@ -144,10 +144,10 @@ def test_threads_lose_nothing_and_a_collection_meanwhile_takes_nothing_away() ->
 
 def test_series_beyond_the_most_are_counted_together() -> None:
     ours = Ours()
-    for number in range(MOST + 5):
+    for number in range(MAX_SERIES + 5):
         ours.instruments.record(COST, 1, ours.instruments.labels((), {}, (("gen_ai.agent.name", f"a{number}"),)))
     points = metrics(ours.lines())[COST]["sum"]["dataPoints"]
-    assert len(points) == MOST + 1
+    assert len(points) == MAX_SERIES + 1
     assert [point["asInt"] for point in points if point["attributes"][0]["key"] == "otel.metric.overflow"] == ["5"]
 
 
