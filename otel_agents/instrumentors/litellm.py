@@ -1,8 +1,8 @@
-"""litellm: module-level functions, each with a twin for async, that translate a call to any provider; a Router retries and falls back over several of them.
+"""litellm: module-level functions, each with an async twin, that translate a call for any provider; a Router retries and falls back across deployments.
 
-We hook the functions and the Router's methods themselves: its callbacks run on executors, after the call. What litellm calls inside (the Router
-`acompletion`, that `completion`, that the openai client) is absorbed by the outer call, so a call counts once. One class carries the streams of both colours:
-the function says which it is.
+We wrap the functions and the Router's methods themselves, because its callbacks run on executors after the call. What litellm calls internally (the Router
+calls `acompletion`, that calls `completion`, that the openai client) is absorbed by the outermost call, so a call counts once. One stream class serves both
+sync and async calls; the function called decides which protocol is observed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from otel_agents.instrumentors.wire import openai_chat, openai_responses
 from otel_agents.instrumentors.wire.openai_chat_stream import ChatChunks
 from otel_agents.telemetry.calls import Call, Plan, Reading, inference
 
-# model names without a provider in front, where litellm's own table of models doesn't know them
+# providers of model names that have no provider prefix and are missing from litellm's own table of models
 NAMES = (("gpt-", "openai"), ("o1", "openai"), ("o3", "openai"), ("o4", "openai"), ("text-embedding-", "openai"), ("claude-", "anthropic"))
 
 Values = Mapping[str, Any]
@@ -30,20 +30,20 @@ Values = Mapping[str, Any]
 
 
 def provider_of(values: Values) -> str:
-    """The provider litellm will choose: as asked for, by the model's prefix, by its table of models, by the URL."""
+    """The provider that litellm will choose: the one asked for, else by the model's prefix, its table of models, or the URL."""
     named = text(values.get("custom_llm_provider")) or prefix(values) or _of_table(text(values.get("model")) or "")
     return vendors.of_litellm(named) if named else vendors.place(_url(values))[0] or "litellm"
 
 
 def prefix(values: Values) -> str | None:
-    """What stands before the first slash of the model, if litellm takes it for a provider's name."""
+    """The part of the model before the first slash, if litellm takes it for a provider's name."""
     start, slash, _ = (text(values.get("model")) or "").partition("/")
     asked = text(values.get("custom_llm_provider"))
     return start if slash and start in ([asked] if asked else _library("provider_list", ())) else None
 
 
 def model_of(values: Values) -> str | None:
-    """The model without the provider's name before it."""
+    """The model without its provider prefix."""
     model, before = text(values.get("model")), prefix(values)
     return model.removeprefix(f"{before}/") if model and before else model
 
@@ -54,7 +54,7 @@ def _of_table(model: str) -> str | None:
 
 
 def place(values: Values) -> Mapping[str, Any]:
-    """Provider, model and server of a call, remembered for as long as litellm knows as many providers and models: a program may add its own."""
+    """Provider, model and server of a call, cached until the number of providers or models that litellm knows changes: a program may register its own."""
     known = len(_library("provider_list", ())), len(_library("model_cost", ()))
     return _place(text(values.get("model")), text(values.get("custom_llm_provider")), _url(values), known)
 
@@ -74,7 +74,7 @@ def _url(values: Values) -> str:
 
 
 def deployment(router: Any, model: Any) -> Values:
-    """What a Router's first deployment of this name is configured with; the name itself where it has none."""
+    """The parameters of a Router's first deployment for this model name; just the name if it has none."""
     kept = field(router, "model_list") or attribute(router, "_core_model_list") or attribute(router, "model_list")  # before 1.109, in 1.109, since 1.110
     rows = (row for row in (kept if isinstance(kept, list) else ()) if field(row, "model_name") == model)
     configured = field(next(rows, None), "litellm_params")
@@ -85,7 +85,7 @@ def deployment(router: Any, model: Any) -> Values:
 
 
 def cost(answer: Any) -> dict[str, Any]:
-    """What litellm says an answer cost, in US dollars; 0 is its word for a model it has no price of."""
+    """The cost of an answer in US dollars, as litellm computed it. It says 0 for a model whose price it does not know."""
     amount = decimal(field(attribute(answer, "_hidden_params"), "response_cost")) or decimal(at(answer, "usage", "cost"))
     return {semconv.OA_COST: amount or None}
 
@@ -107,14 +107,14 @@ def fetch_response(answer: Any) -> dict[str, Any]:
 
 
 def no_content(_: Any) -> dict[str, Any]:
-    """The conventions name no content for this operation."""
+    """The conventions define no content for this operation."""
     return {}
 
 
 class Chunks(ChatChunks):
-    """litellm takes the usage off the chunks unless the caller asked for it, and keeps what came beside the last one; 0 when nothing came.
+    """litellm strips the usage from the chunks unless the caller asked for it, and keeps the last one in hidden parameters; 0 if there was none.
 
-    Read as the chunk comes: since 1.109 litellm puts a guess of its own there afterwards where nothing came.
+    We read it as each chunk arrives: since 1.109 litellm fills in an estimate of its own afterwards if the provider sent none.
     """
 
     def __init__(self, choices: int = 1) -> None:
@@ -127,8 +127,8 @@ class Chunks(ChatChunks):
         super().add(chunk)
 
     def response(self) -> dict[str, Any]:
-        folded = super().response()
-        return {**folded, "usage": folded["usage"] or self._kept}
+        assembled = super().response()
+        return {**assembled, "usage": assembled["usage"] or self._kept}
 
 
 def chat_chunks(call: Call) -> Chunks:
@@ -143,7 +143,7 @@ def response_events(call: Call) -> openai_responses.ResponseEvents:
 
 
 class Api(NamedTuple):
-    """One API in both colours: the parameters that may come by position, and how it is read."""
+    """One API, sync and async: the parameters that may be positional, and how calls and answers are read."""
 
     operation: str
     names: tuple[str, ...]
@@ -170,7 +170,7 @@ RESPONSE = Api(
 )
 FETCH = Api("fetch_response", ("response_id",), openai_responses.fetch_request, fetch_response, no_content, openai_responses.output_content, response_events)
 
-# each function under its public name (in newer versions a dispatcher) and in its home, where litellm and others find it too
+# each function under its public name (a dispatcher in newer versions) and in its defining module, from which litellm and others use it too
 FUNCTIONS = (
     ("litellm:completion", CHAT),
     ("litellm:acompletion", CHAT),
@@ -205,23 +205,23 @@ ROUTED = (
 )
 ENDPOINTS = {"responses": RESPONSE, "aresponses": RESPONSE}
 
-# every other function that litellm's own decorator makes an API call, and why it isn't observed (held by tests/instrumentors/test_tables.py)
+# every other function that litellm's own decorator marks as an API call, and why it is not instrumented (enforced by tests/instrumentors/test_tables.py)
 EXCLUDED = (
-    ("litellm.google_genai.main:*", "Gemini's own shapes: they come with the instrumentor of google-genai"),
-    ("litellm.main:(a|)(moderation|transcription|speech|image_generation)", "the conventions name no operation for them"),
-    ("litellm.(images|videos|rerank_api|decisions|systemone|extraction).*:*", "the conventions name no operation for them"),
+    ("litellm.google_genai.main:*", "Gemini's own wire format: it belongs to an instrumentor of google-genai"),
+    ("litellm.main:(a|)(moderation|transcription|speech|image_generation)", "the conventions define no operation for them"),
+    ("litellm.(images|videos|rerank_api|decisions|systemone|extraction).*:*", "the conventions define no operation for them"),
     ("litellm.responses.main:*(delete_responses|list_input_items|cancel_responses)", "nothing is generated"),
-    ("litellm.responses.main:_aresponses_websocket", "a socket of many responses, whose events only the program reads"),
-    ("litellm.(search|vector_stores|rag).*:*", "retrieval at the provider: an instrumentor of its own"),
-    ("litellm.(a2a_protocol|interactions).*:*", "remote agents: an instrumentor of its own"),
-    ("litellm.(batches|evals|fine_tuning).*:*", "jobs that run at the provider, later"),
-    ("litellm.(files|containers|vector_store_files|skills|sandbox).*:*", "stored data and machines: no model is called"),
-    ("litellm.passthrough.main:*", "a request whose shape nobody knows"),
+    ("litellm.responses.main:_aresponses_websocket", "a socket that carries many responses, whose events only the program reads"),
+    ("litellm.(search|vector_stores|rag).*:*", "retrieval at the provider: needs an instrumentor of its own"),
+    ("litellm.(a2a_protocol|interactions).*:*", "remote agents: need an instrumentor of their own"),
+    ("litellm.(batches|evals|fine_tuning).*:*", "jobs that the provider runs later"),
+    ("litellm.(files|containers|vector_store_files|skills|sandbox).*:*", "stored data and containers: no model is called"),
+    ("litellm.passthrough.main:*", "a request in a format that we can't know"),
 )
 
 
 class Signature(NamedTuple):
-    """How a function is called: its parameters by position, from `first` on, and the Router that knows its model's name, if one does."""
+    """How a function is called: its positional parameters, from index `first` on, and the Router that resolves its model's name, if any."""
 
     names: tuple[str, ...]
     first: int = 0
@@ -234,23 +234,23 @@ class Signature(NamedTuple):
 
 
 def of_router(api: Api) -> Signature:
-    """A Router's methods take the model first."""
+    """The signature of a Router's method, which takes the model first."""
     return Signature(("model", *(name for name in api.names if name != "model")), 1, lambda call: call.instance)
 
 
 def reading(api: Api, called: Signature, streams: str) -> Reading:
-    """How one function is read; `streams` is the protocol of what it streams."""
+    """How calls of one function are read; `streams` is the protocol of its streams."""
     protocol = {"stream": "__next__", "async_stream": "__anext__"}[streams]
 
     def request(call: Call) -> dict[str, Any]:
         values = called.values(call)
         target = deployment(called.router(call), values.get("model")) if called.router else values
-        told = {**api.request(values), **place(target)}
+        attributes = {**api.request(values), **place(target)}
         if target is not values:
-            told[semconv.REQUEST_MODEL] = model_of(values)
+            attributes[semconv.REQUEST_MODEL] = model_of(values)
         if session := text(values.get("litellm_session_id")):
-            told[semconv.CONVERSATION_ID] = session
-        return told
+            attributes[semconv.CONVERSATION_ID] = session
+        return attributes
 
     return Reading(
         operation=api.operation,
@@ -264,13 +264,13 @@ def reading(api: Api, called: Signature, streams: str) -> Reading:
 
 
 def plan(name: str, api: Api, called: Signature) -> Plan:
-    """How the function of this name is observed; those whose names begin with an "a" are asynchronous."""
+    """The plan for the function of this name; names that begin with an "a" are asynchronous."""
     return inference("litellm", reading(api, called, "async_stream" if name.startswith("a") else "stream"))
 
 
-def endpoint(making: Call) -> Plan | None:
-    """How a function is observed that a Router makes for itself when it is made."""
-    name, router = making.get("call_type", 2, ""), making.instance
+def endpoint(creation: Call) -> Plan | None:
+    """The plan for a function that a Router creates for itself when it is constructed."""
+    name, router = creation.get("call_type", 2, ""), creation.instance
     return plan(name, ENDPOINTS[name], Signature((), router=lambda call: router)) if name in ENDPOINTS else None
 
 
@@ -279,4 +279,4 @@ def hook(patches: Patches) -> None:
         patches.wrap(target, plan(target.partition(":")[2], api, Signature(api.names)))
     for target, api in ROUTED:
         patches.wrap(target, plan(target.partition(":Router.")[2], api, of_router(api)))
-    patches.wrap_made("litellm.router:Router.factory_function", endpoint)
+    patches.wrap_returned("litellm.router:Router.factory_function", endpoint)

@@ -1,6 +1,6 @@
-"""How values of a call are looked at: plain dicts and the library's own objects are read, anything else is left alone.
+"""Reading the values of a call: plain dicts and the library's own objects are read, anything else is left alone.
 
-No code of the program's runs: of an object whose class the program derived from the library's, only what it holds is seen.
+None of the program's code runs: if the program has subclassed a library's class, only the attributes stored on the instance are read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Parameters = tuple[tuple[str, str, Callable[[Any], Any]], ...]
 
 
 def field(value: Any, name: str) -> Any:
-    """One field of a plain dict or of a library's object; None where there is none, and of every other value."""
+    """One field of a plain dict or of a library's object; None if it has no such field, and for any other value."""
     if type(value) is dict:
         return value.get(name)
     if not _is_of_a_library(type(value)):
@@ -27,12 +27,12 @@ def field(value: Any, name: str) -> Any:
     held = _held(value)
     if name in held:
         return held[name]
-    extra = getattr(value, "__pydantic_extra__", None)  # asking a model for a field it lacks costs 20 µs
+    extra = getattr(value, "__pydantic_extra__", None)  # asking a model for a missing field costs 20 µs
     return extra.get(name) if type(extra) is dict else None
 
 
 def attribute(value: Any, name: str) -> Any:
-    """An attribute that a library's object computes; of a class that the program derived, only what the object holds."""
+    """An attribute of a library's object, computed ones included; for a subclass of the program's, only what the instance stores."""
     if not _is_of_a_library(type(value)):
         return _inherited(value, name)
     private = getattr(value, "__pydantic_private__", None)  # asking a model for a private attribute costs 3 µs
@@ -40,7 +40,7 @@ def attribute(value: Any, name: str) -> Any:
 
 
 def fields(value: Any) -> Mapping[str, Any]:
-    """All fields of a plain dict or of a library's model at once: a stream is read chunk by chunk."""
+    """All fields of a plain dict or of a library's model at once, which is faster for the chunks of a stream."""
     if type(value) is dict:
         return value
     if not _is_of_a_library(type(value)):
@@ -50,7 +50,7 @@ def fields(value: Any) -> Mapping[str, Any]:
 
 
 def at(value: Any, *names: str) -> Any:
-    """The field of a field of a field."""
+    """A nested field: `at(answer, "usage", "cost")`."""
     for name in names:
         value = field(value, name)
     return value
@@ -72,17 +72,17 @@ def decimal(value: Any) -> float | None:
 
 
 def texts(value: Any) -> list[str] | None:
-    """A string, or the strings of a list."""
+    """A string as a list, or the strings of a list; None if there is none."""
     return [value] if text(value) else [item for item in items(value) if type(item) is str] or None
 
 
 def items(value: Any) -> Iterable[Any]:
-    """The items of a list or tuple; of anything else none: an iterator of the program's must not be consumed."""
+    """The items of a list or tuple; none for anything else: the program's iterators must not be consumed."""
     return value if type(value) in (list, tuple) else ()
 
 
 def parameters(values: Mapping[str, Any], table: Parameters) -> dict[str, Any]:
-    """The parameters of a call that a table of (name, attribute, reader) knows; absent and odd ones are left out."""
+    """The parameters of a call that are in a table of (name, attribute, reader); missing and unusable ones are left out."""
     found: dict[str, Any] = {}
     for name, attribute, read in table:
         if name in values and (value := read(values[name])) is not None:
@@ -91,7 +91,7 @@ def parameters(values: Mapping[str, Any], table: Parameters) -> dict[str, Any]:
 
 
 def parsed(value: Any) -> Any:
-    """The value of a JSON text; what doesn't parse stays as it is."""
+    """The value of a JSON text; anything that does not parse is returned as it is."""
     if type(value) is not str and type(value) is not bytes:
         return value
     try:
@@ -106,7 +106,7 @@ def _is_of_a_library(kind: type) -> bool:
 
 
 def _held(value: Any) -> Mapping[str, Any]:
-    """What a library's object holds; some of litellm's are dictionaries of its own kind."""
+    """What a library's object stores; some of litellm's are dict subclasses."""
     return value if isinstance(value, dict) else getattr(value, "__dict__", NOTHING)
 
 

@@ -1,8 +1,8 @@
-"""openai: every API is a resource class with a twin for async; each method builds a request and posts it through the client, which retries inside.
+"""openai: every API is a resource class with an async twin; each method builds a request and posts it through the client, which retries internally.
 
-We hook the methods of the resource classes: there the arguments are still the caller's, a retried call is one call, Azure and compatible hosts pass too, and
-the `with_raw_response`, `with_streaming_response` and `.stream()` variants come through `create`. Raw and streaming responses whose body nobody has read stay
-unread.
+We wrap the methods of the resource classes: there the arguments are still the caller's, a retried call is one call, Azure and compatible hosts are covered, and
+the `with_raw_response`, `with_streaming_response` and `.stream()` variants all go through `create`. The body of a raw or streaming response that the program
+has not read is never read by us.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from otel_agents.instrumentors.wire import openai_chat, openai_responses
 from otel_agents.instrumentors.wire.openai_chat_stream import ChatChunks
 from otel_agents.telemetry.calls import Call, Reading, inference
 
-# what came back, by the class that came back (or one it derives from)
+# how to observe a result, by its class or one of its base classes
 SHAPES = {
     "Stream": "stream",
     "AsyncStream": "async_stream",
@@ -28,7 +28,7 @@ SHAPES = {
 
 
 def shape(call: Call, result: Any) -> str:
-    """How to follow what came back; of a raw response the body is read only where the client has read it."""
+    """How to observe the result. The body of a raw response is only read if the client has read it already."""
     names = [kind.__name__ for kind in type(result).__mro__]
     if "LegacyAPIResponse" in names:
         return "opaque" if call.kwargs.get("stream") else "value"
@@ -36,7 +36,7 @@ def shape(call: Call, result: Any) -> str:
 
 
 def body(answer: Any) -> Any:
-    """The answer itself, or what stands in a raw one."""
+    """The answer itself, or the one inside a raw response."""
     return parsed(attribute(answer, "content")) if type(answer).__name__ == "LegacyAPIResponse" else answer
 
 
@@ -44,14 +44,14 @@ def body(answer: Any) -> Any:
 
 
 def base_url(call: Call) -> str:
-    """The URL of the client behind a resource; the transport's own class, never asked which."""
+    """The base URL of the client behind a resource, whichever HTTP library's URL class it is."""
     client = field(call.instance, "_client")
     url = attribute(client, "base_url") or field(client, "_base_url")
     return str(url) if url else ""
 
 
 def place(call: Call) -> dict[str, Any]:
-    """Provider and server: Azure by the client's class, others by the host; what nobody knows speaks OpenAI's language at least."""
+    """Provider and server: Azure by the client's class, others by their host. An unknown host counts as OpenAI-compatible."""
     url = base_url(call)
     known = "azure.ai.openai" if _is_azure(field(call.instance, "_client")) else vendors.place(url)[0]
     return {**vendors.server(url), **({semconv.PROVIDER_NAME: known} if known else {})}
@@ -105,7 +105,7 @@ def embedding_response(answer: Any) -> dict[str, Any]:
 
 
 def no_content(_: Any) -> dict[str, Any]:
-    """The conventions name no content for this operation."""
+    """The conventions define no content for this operation."""
     return {}
 
 
@@ -161,30 +161,30 @@ CALLS = (
     ("openai.resources.beta.responses:{}Responses.retrieve", FETCH),
 )
 
-# every other method that posts or opens a socket, and why it isn't observed (held by tests/instrumentors/test_tables.py)
+# every other method that posts or opens a socket, and why it is not instrumented (enforced by tests/instrumentors/test_tables.py)
 EXCLUDED = (
     ("openai.resources.chat.completions*:*Completions.(retrieve|update|list|delete)", "stored completions: nothing is generated"),
     ("openai.resources.chat.completions.messages:*", "stored completions: nothing is generated"),
-    ("openai.resources*.responses.responses:*Responses.(cancel|delete)", "ends or removes a response: nothing is generated"),
+    ("openai.resources*.responses.responses:*Responses.(cancel|delete)", "cancels or deletes a response: nothing is generated"),
     ("openai.resources*.responses.input_(items|tokens):*", "reads what was sent, or counts its tokens: nothing is generated"),
-    ("openai.resources*.responses.responses:*Connection*.*", "a socket of many responses, whose events only the program reads"),
-    ("openai.resources.(realtime|live|beta.realtime)*:*", "a session of audio over a socket, whose events only the program reads"),
-    ("openai.resources.beta.(assistants|threads|chatkit|agents|vaults)*:*", "hosted agents: a remote `invoke_agent`, which is an instrumentor of its own"),
-    ("openai.resources.(audio|images|videos)*:*", "speech, images and film: the conventions name no operation for them"),
-    ("openai.resources.(moderations|decisions|content_provenance_checks):*", "classifiers: the conventions name no operation for them"),
-    ("openai.resources.(evals|fine_tuning|batches)*:*", "jobs that run at the provider, later"),
+    ("openai.resources*.responses.responses:*Connection*.*", "a socket that carries many responses, whose events only the program reads"),
+    ("openai.resources.(realtime|live|beta.realtime)*:*", "an audio session over a socket, whose events only the program reads"),
+    ("openai.resources.beta.(assistants|threads|chatkit|agents|vaults)*:*", "hosted agents: a remote `invoke_agent`, which needs an instrumentor of its own"),
+    ("openai.resources.(audio|images|videos)*:*", "speech, images and video: the conventions define no operation for them"),
+    ("openai.resources.(moderations|decisions|content_provenance_checks):*", "classifiers: the conventions define no operation for them"),
+    ("openai.resources.(evals|fine_tuning|batches)*:*", "jobs that the provider runs later"),
     ("openai.resources.(files|uploads|containers|vector_stores|beta.vector_stores|conversations|skills)*:*", "stored data: no model is called"),
     ("openai.resources.(models|admin|webhooks|safety)*:*", "administration: no model is called"),
 )
 
-# the helpers of `.stream()` close the response behind the stream they read
+# the helpers of `.stream()` close the underlying response, not the stream that they read
 HELPERS = ("openai.lib.streaming.chat:{}ChatCompletionStream.close", "openai.lib.streaming.responses:{}ResponseStream.close")
 
 
 def hook(patches: Patches) -> None:
     for helper in HELPERS:
-        for colour in ("", "Async"):
-            patches.end_with(helper.format(colour), "_raw_stream")
+        for prefix in ("", "Async"):
+            patches.end_with(helper.format(prefix), "_raw_stream")
     for target, reading in CALLS:
-        for colour in ("", "Async"):
-            patches.wrap(target.format(colour), inference("openai", reading))
+        for prefix in ("", "Async"):
+            patches.wrap(target.format(prefix), inference("openai", reading))

@@ -1,7 +1,7 @@
-"""How a library gets observed: a finder that waits for its modules, `wrap()`, and the ledger that undoes it all.
+"""How a library is patched: an import hook that waits for its modules, `wrap()`, and a ledger from which every patch can be undone.
 
-The finder stands first in `sys.meta_path` and costs one dictionary look-up an import. It lets the other finders find the module and borrows the loader's
-`exec_module` once, on that loader alone: `__loader__` and `__spec__` stay what they are.
+The hook is the first finder in `sys.meta_path` and costs one dictionary lookup per import. It leaves finding the module to the other finders and replaces
+`exec_module` once, on that one loader instance: `__loader__` and `__spec__` stay as they are.
 """
 
 from __future__ import annotations
@@ -25,42 +25,42 @@ ABSENT = object()
 
 
 class ImportHooks:
-    """A finder for `sys.meta_path` that finds nothing itself and acts once a module it waits for has been imported."""
+    """A finder for `sys.meta_path` that loads nothing itself; it runs actions once a module they wait for has been imported."""
 
     def __init__(self) -> None:
         self.waiting: dict[str, list[Callable[[], None]]] = {}
         self.ledgers: dict[str, Patches] = {}
 
     def when(self, module: str, action: Callable[[], None]) -> None:
-        """Act as soon as `module` is imported; now, if it is."""
+        """Run `action` as soon as `module` has been imported; at once if it already is."""
         if module in sys.modules:
             action()
         else:
             self.waiting.setdefault(module, []).append(action)
 
     def find_spec(self, name: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """Called by `import`: None but for a module that is waited for."""
+        """Called by the import system. Returns None unless an action waits for this module."""
         if name not in self.waiting:
             return None
         spec = next(_found(name, path, target, self), None)
         if spec is not None and spec.loader is not None:
             with guard(f"find {name}"):
-                self._borrow(spec.loader, name)
+                self._hook_loader(spec.loader, name)
         return spec
 
     def stop(self) -> None:
-        """Wait for nothing any more and undo every patch."""
+        """Stop waiting for modules and undo every patch."""
         self.waiting.clear()
         for patches in reversed(list(self.ledgers.values())):
             patches.undo()
 
     def imported(self, name: str) -> None:
-        """Run what waited for this module."""
+        """Run the actions that waited for this module."""
         for action in self.waiting.pop(name, ()):
             with guard(f"import of {name}"):
                 action()
 
-    def _borrow(self, loader: Any, name: str) -> None:
+    def _hook_loader(self, loader: Any, name: str) -> None:
         execute = loader.exec_module
 
         def exec_module(module: ModuleType) -> None:
@@ -74,7 +74,7 @@ class ImportHooks:
         if hasattr(loader, "__dict__") and not isinstance(loader, type):
             loader.exec_module = exec_module
         else:
-            logger.debug("otel-agents: the loader of %s can't be watched: %s", name, type(loader).__name__)
+            logger.debug("otel-agents: the loader of %s can't be hooked: %s", name, type(loader).__name__)
 
 
 def _found(name: str, path: Any, target: ModuleType | None, ours: ImportHooks) -> Iterator[ModuleSpec]:
@@ -96,7 +96,7 @@ class Patch(NamedTuple):
 
 
 class Patches:
-    """The ledger of one library: what was replaced, what this version lacks, what the program had bound before."""
+    """The ledger of one library: what was replaced, what this version of it lacks, and which names the program had bound before the patch."""
 
     def __init__(self, library: str, package: str, hooks: ImportHooks) -> None:
         self.library = library
@@ -110,21 +110,21 @@ class Patches:
         self._moved: dict[int, Patch] = {}
 
     def wrap(self, target: str, plan: Plan) -> None:
-        """Observe the function at `module:attribute` or `module:Class.method` as `plan` says, as soon as its module is imported."""
+        """Wrap the function at `module:attribute` or `module:Class.method` with `plan`, as soon as its module has been imported."""
         from otel_agents.telemetry.calls import around
 
         self.replace(target, lambda function: around(function, plan))
 
-    def wrap_made(self, target: str, plan: Callable[[Call], Plan | None]) -> None:
-        """Observe the functions that the function at `target` makes, where `plan` has one for the call that made it."""
-        self.replace(target, lambda make: _making(make, plan))
+    def wrap_returned(self, target: str, plan: Callable[[Call], Plan | None]) -> None:
+        """Wrap the functions that the factory at `target` returns, if `plan` returns a plan for the call that created them."""
+        self.replace(target, lambda make: _wrapping_returned(make, plan))
 
     def end_with(self, target: str, attribute: str) -> None:
-        """Let the function at `target`, a method that closes, also end the stream that its instance holds under `attribute`."""
+        """Let the close method at `target` also end the observed stream that its instance holds as `attribute`."""
         self.replace(target, lambda close: _closing(close, attribute))
 
     def replace(self, target: str, change: Callable[[Any], Any]) -> None:
-        """Put `change(function)` where the function at `target` is; a target that this version of the library lacks is noted as absent."""
+        """Replace the function at `target` with `change(function)`. A target that this version of the library lacks is recorded as absent."""
         module, _, path = target.partition(":")
         arrived = module in sys.modules
 
@@ -137,7 +137,7 @@ class Patches:
         self._hooks.when(module, act)
 
     def rebind(self) -> None:
-        """Give every name that is bound to a replaced function the replacement; names of the program's own modules are only noted as missed."""
+        """Rebind every name in the library's own modules that refers to a replaced function. Names in the program's modules are only recorded as missed."""
         moved, self._moved = self._moved, {}
         originals = {key: patch.original for key, patch in moved.items()}
         for module, name, value in _bound(originals, "" if self._was_imported else self._package):
@@ -148,7 +148,7 @@ class Patches:
                 self.missed.append(f"{module}.{name}")
 
     def undo(self) -> None:
-        """Put every original back, but where somebody else has replaced ours since; names the library has bound to ours meanwhile follow."""
+        """Restore every original, except where somebody else has replaced ours since. Names that the library has bound to ours meanwhile are restored too."""
         for patch in reversed(self._ledger):
             if patch.replacement in (vars(patch.owner).get(patch.name), getattr(patch.owner, patch.name, None)):
                 delattr(patch.owner, patch.name) if patch.original is ABSENT else setattr(patch.owner, patch.name, patch.original)
@@ -163,7 +163,7 @@ class Patches:
         for part in owners:
             owner = getattr(owner, part, ABSENT)
         original = _raw(owner, name)
-        if original is ABSENT and isinstance(owner, type):  # a metaclass may serve it, and take a replacement to where it belongs
+        if original is ABSENT and isinstance(owner, type):  # a metaclass may provide it, and store a replacement where it belongs
             original = getattr(owner, name, ABSENT)
         if original is ABSENT:
             self.absent.append(target)
@@ -181,10 +181,10 @@ class Patches:
 
 
 def _bound(wanted: dict[int, Any], package: str) -> Iterator[tuple[str, str, Any]]:
-    """Every module-level name, of one package or of all (""), that is bound to a wanted object."""
-    for module_name, module in sys.modules.copy().items() if wanted else ():  # a copy is made in one step; other threads import
-        if issubclass(type(module), ModuleType) and _is_inside(module_name, package):  # some only claim to be modules (cffi)
-            namespace = object.__getattribute__(module, "__dict__")  # never wakes a lazy module
+    """Every module-level name, in one package or in all (""), that is bound to one of the wanted objects."""
+    for module_name, module in sys.modules.copy().items() if wanted else ():  # copying is atomic; other threads may import
+        if issubclass(type(module), ModuleType) and _is_inside(module_name, package):  # some only pretend to be modules (cffi)
+            namespace = object.__getattribute__(module, "__dict__")  # does not trigger a lazy module
             for name, value in namespace.copy().items():
                 if id(value) in wanted and value is wanted[id(value)]:
                     yield module_name, name, value
@@ -195,23 +195,23 @@ def _is_inside(module: str, package: str) -> bool:
 
 
 def _raw(owner: Any, name: str) -> Any:
-    """The attribute as it is stored, so that a static or class method is seen as one."""
+    """The attribute as it is stored, so that a staticmethod or classmethod object is not unwrapped."""
     homes = owner.__mro__ if isinstance(owner, type) else (owner,)
     return next((vars(home)[name] for home in homes if name in getattr(home, "__dict__", ())), ABSENT)
 
 
-def _making(make: Any, plan: Callable[[Call], Plan | None]) -> Any:
+def _wrapping_returned(make: Any, plan: Callable[[Call], Plan | None]) -> Any:
     from otel_agents.telemetry.calls import Call, around
 
     @functools.wraps(make)
-    def making(*args: Any, **kwargs: Any) -> Any:
+    def factory(*args: Any, **kwargs: Any) -> Any:
         made = make(*args, **kwargs)
-        with guard("patch what was made"):
+        with guard("patch a returned function"):
             chosen = plan(Call(args, kwargs))
             return made if chosen is None else around(made, chosen)
         return made
 
-    return making
+    return factory
 
 
 def _closing(close: Any, attribute: str) -> Any:

@@ -1,8 +1,8 @@
-"""threading, concurrent.futures, multiprocessing, subprocess: the context goes along to where the work is done.
+"""Context propagation through threading, concurrent.futures, multiprocessing and subprocess.
 
-asyncio carries it by itself. A thread gets the context of the one that starts it, but a pool's worker none: there each submitted function brings its own.
-To another process it goes as W3C trace context and baggage: in the submitted call, in the pickled process object, in the environment of a child that is
-observed too (TRACEPARENT, TRACESTATE, BAGGAGE: the names that OpenTelemetry gives environment variables as carriers).
+asyncio propagates context by itself. A thread gets the context of the thread that starts it. A pool's worker thread gets none: each submitted function brings
+the context it was submitted in. Other processes receive it as W3C trace context and baggage: in the submitted call, in the pickled process object, or in the
+environment of a child process that is observed too (TRACEPARENT, TRACESTATE, BAGGAGE: OpenTelemetry's environment variable carriers).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Function = Callable[..., Any]
 
 
 def run_in(context: Context, function: Function, /, *args: Any, **kwargs: Any) -> Any:
-    """Call the function where this context is the current one."""
+    """Call the function with this context as the current one."""
     before = set_current(context)
     try:
         return function(*args, **kwargs)
@@ -39,35 +39,35 @@ def run_in(context: Context, function: Function, /, *args: Any, **kwargs: Any) -
 
 
 def run_from(carried: Mapping[str, str], function: Function, /, *args: Any, **kwargs: Any) -> Any:
-    """Call the function below what another process has sent along."""
-    return run_in(received(carried), function, *args, **kwargs)
+    """Call the function in the context that another process has sent."""
+    return run_in(extracted(carried), function, *args, **kwargs)
 
 
-def sent() -> dict[str, str]:
-    """The current context as W3C headers; empty where there is none."""
+def injected() -> dict[str, str]:
+    """The current context as W3C headers; empty without one."""
     carried: dict[str, str] = {}
     with guard("send context"):
         propagate.inject(carried)
     return carried
 
 
-def received(carried: Mapping[str, str]) -> Context:
-    """The current context with what W3C headers say."""
+def extracted(carried: Mapping[str, str]) -> Context:
+    """The current context extended by what the W3C headers carry."""
     with guard("receive context"):
         return propagate.extract({header: well_formed(value) if header == "baggage" else value for header, value in carried.items()}, get_current())
     return get_current()
 
 
 def well_formed(baggage: str) -> str:
-    """The members that W3C's grammar knows: the official propagator would print a warning for any other."""
+    """The members that match W3C's grammar: the official propagator would log a warning about any other."""
     return ",".join(member for member in baggage[:8192].split(",") if MEMBER.fullmatch(member))
 
 
 def from_environment() -> None:
-    """Be below the process that started this one, if it said so."""
+    """Continue the context of the parent process, if the environment carries one."""
     carried = {header: os.environ[variable] for header, variable in VARIABLES.items() if variable in os.environ}
     if "traceparent" in carried:
-        set_current(received(carried))
+        set_current(extracted(carried))
 
 
 # ------------------------------------------------------------------------------------------------ what is replaced
@@ -85,7 +85,7 @@ def _thread_start(start: Function) -> Function:
 
 
 def _is_worker(thread: Any) -> bool:
-    """Whether it serves a pool: what it runs first is not what it runs for."""
+    """Whether the thread is a pool's worker, or ours: it does not run on behalf of the code that happened to start it."""
     target = vars(thread).get("_target")
     return getattr(target, "__module__", None) in ("concurrent.futures.thread", "concurrent.futures.process", "otel_agents.journal.keeper")
 
@@ -111,7 +111,7 @@ def _thread_submit(submit: Function) -> Function:
 def _process_submit(submit: Function) -> Function:
     @functools.wraps(submit)
     def carrying(self: Any, fn: Function, /, *args: Any, **kwargs: Any) -> Any:
-        carried = sent() if engine.on else {}
+        carried = injected() if engine.on else {}
         return submit(self, run_from, carried, fn, *args, **kwargs) if carried else submit(self, fn, *args, **kwargs)
 
     return carrying
@@ -120,7 +120,7 @@ def _process_submit(submit: Function) -> Function:
 def _process_start(start: Function) -> Function:
     @functools.wraps(start)
     def carrying(self: Any, *args: Any, **kwargs: Any) -> Any:
-        carried = sent() if engine.on else {}
+        carried = injected() if engine.on else {}
         if carried:
             setattr(self, CARRIED, carried)
         return start(self, *args, **kwargs)
@@ -133,7 +133,7 @@ def _process_bootstrap(bootstrap: Function) -> Function:
     def carried(self: Any, *args: Any, **kwargs: Any) -> Any:
         brought = vars(self).pop(CARRIED, None)
         if brought:
-            set_current(received(brought))
+            set_current(extracted(brought))
         return bootstrap(self, *args, **kwargs)
 
     return carried
@@ -150,12 +150,12 @@ def _popen(init: Function) -> Function:
 
 
 def _with_environment(args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The keywords of a Popen whose child is observed too, its environment completed; any other's untouched."""
+    """Popen's keywords, with the context added to the environment if the child is observed too; otherwise unchanged."""
     given = kwargs.get("env")
     base = os.environ if given is None else given
     if len(args) > 10 or type(base) not in (dict, type(os.environ)) or not base.get(SWITCH) or "TRACEPARENT" in (given or ()):
         return kwargs
-    carried = {VARIABLES[header]: value for header, value in sent().items() if header in VARIABLES}
+    carried = {VARIABLES[header]: value for header, value in injected().items() if header in VARIABLES}
     return {**kwargs, "env": {**base, **carried}} if carried else kwargs
 
 
@@ -170,7 +170,7 @@ TABLE = (
 
 
 def carry() -> None:
-    """Carry the context from now on, as long as the import hooks stay, and take up what this process was given."""
+    """Propagate the context from now on, as long as the import hooks are installed, and continue the one this process was given."""
     hooks = installed_hooks()
     if hooks is not None and LEDGER not in hooks.ledgers:
         patches = hooks.ledgers[LEDGER] = Patches(LEDGER, "threading", hooks)

@@ -1,6 +1,6 @@
-"""The table of instrumentors: library → module waited for, supported versions, our file.
+"""The table of instrumentors: library, the module whose import triggers it, supported versions, and our file for it.
 
-Strings only: nothing of a library is imported, and nothing of ours for it, until the program imports it.
+The table holds strings only: neither a library nor our file for it is imported before the program imports the library.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ logger = logging.getLogger("otel_agents")
 
 
 class Instrumentor(NamedTuple):
-    """One library that can be observed: versions from `since` up to, but without, `before`."""
+    """A library that can be instrumented, from version `since` up to, but not including, `before`."""
 
     library: str
     module: str
@@ -34,7 +34,7 @@ class Instrumentor(NamedTuple):
         return f">={self.since},<{self.before}"
 
     def supports(self, version: str | None) -> bool:
-        """True inside the range; a version nobody knows (a frozen program carries no metadata) is tried."""
+        """Whether the version is in range. An unknown version (a frozen program has no package metadata) is tried."""
         return version is None or release(self.since) <= release(version) < release(self.before)
 
 
@@ -46,15 +46,15 @@ LIBRARIES = tuple(instrumentor.library for instrumentor in INSTRUMENTORS)
 
 
 def release(version: str) -> tuple[int, ...]:
-    """The numbers a version begins with: `1.74.0.post2` → (1, 74, 0)."""
+    """The release segment of a version: `1.74.0.post2` → (1, 74, 0)."""
     numbers = re.match(r"\d+(?:\.\d+)*", version)
     return tuple(map(int, numbers[0].split("."))) if numbers else ()
 
 
 def install(names_enabled: Collection[str] | None = None, disabled: Collection[str] = ()) -> None:
-    """Hook the imports of every library of the table, or only of those asked for by name; what is imported already is patched at once.
+    """Hook the imports of every library in the table, or only of those asked for by name. Libraries that are already imported are patched at once.
 
-    Raises ValueError for a name that isn't in the table, and for a library asked for by name that is missing or outside its supported versions.
+    Raises ValueError for a name that is not in the table, and for a library asked for by name that is not installed or not in a supported version.
     """
     for name in (*(names_enabled or ()), *disabled):
         _check_known(name)
@@ -77,12 +77,12 @@ def uninstall() -> None:
 
 
 def status() -> list[dict[str, Any]]:
-    """What `doctor` shows, one row a library: installed version, supported range, patched or why not, names bound before the patch; imports no library."""
+    """What `doctor` shows, one row per library: installed version, supported range, patched or why not, names bound before the patch. Imports no library."""
     return [_status(instrumentor, installed_hooks()) for instrumentor in INSTRUMENTORS]
 
 
 def installed_hooks() -> ImportHooks | None:
-    """Our finder, found where it works: `sys.meta_path` is the only state."""
+    """Our finder, looked up in `sys.meta_path`: that is the only place where it is kept."""
     return next((finder for finder in sys.meta_path if isinstance(finder, ImportHooks)), None)
 
 
@@ -92,7 +92,7 @@ def named(library: str) -> Instrumentor:
 
 
 def installed_version(library: str) -> str | None:
-    """The version pip knows, read without importing the library; None where it isn't installed."""
+    """The installed version, read from the package metadata without importing the library; None if it is not installed."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -109,7 +109,7 @@ def _check_known(name: str) -> None:
 def _check_supported(instrumentor: Instrumentor) -> None:
     version = installed_version(instrumentor.library)
     if version is None:
-        raise ValueError(f"{instrumentor.library!r} is to be instrumented but isn't installed: run `pip install {instrumentor.library}` or remove the name")
+        raise ValueError(f"{instrumentor.library!r} was asked for but is not installed: run `pip install {instrumentor.library}` or remove the name")
     if not instrumentor.supports(version):
         wanted = f"{instrumentor.library}{instrumentor.supported}"
         raise ValueError(f"{instrumentor.library} {version} can't be instrumented: run `pip install '{wanted}'` or remove the name")
@@ -127,7 +127,7 @@ def _apply(instrumentor: Instrumentor, patches: Patches) -> None:
         patches.why = f"version {version} is outside {instrumentor.supported}"
         logger.debug("otel-agents: %s is not instrumented: %s", instrumentor.library, patches.why)
         return
-    patches.why = "its hook failed; the log at debug says how"
+    patches.why = "its hook failed; the debug log has the error"
     with guard(f"hook {instrumentor.library}"):
         import_module(instrumentor.file).hook(patches)
         patches.rebind()
@@ -156,4 +156,4 @@ def _why(instrumentor: Instrumentor, version: str | None, hooks: ImportHooks | N
         return f"version {version} is outside {instrumentor.supported}"
     if hooks is None:
         return "otel-agents has not been started in this process"
-    return patches.why if patches else "left out by the settings"
+    return patches.why if patches else "disabled by the settings"

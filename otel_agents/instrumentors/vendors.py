@@ -1,4 +1,4 @@
-"""Who answers, in the conventions' words: by the host a client speaks to, or by the name litellm gives a provider."""
+"""The provider's name in the conventions' terms: from the host that a client connects to, or from litellm's name for it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HOSTS = (
     (".amazonaws.com", "aws.bedrock"),
 )
 
-# a name of litellm's that begins with one of these; the longer ones first
+# prefixes of litellm's provider names; longer ones first
 LITELLM = (
     ("text-completion-openai", "openai"),
     ("text-completion-codestral", "mistral_ai"),
@@ -54,19 +54,19 @@ PORTS = {"https": 443, "wss": 443, "http": 80, "ws": 80}
 
 
 def of_host(host: str | None) -> str | None:
-    """The provider behind a host name; None of an unknown one."""
+    """The provider behind a host name; None if it is unknown."""
     return next((provider for end, provider in HOSTS if host and host.endswith(end)), None)
 
 
 @lru_cache(maxsize=256)
 def of_litellm(name: str) -> str:
-    """The conventions' word for a litellm provider; the name itself where they have none."""
+    """The conventions' name for a litellm provider; litellm's own name if they have none."""
     return next((provider for start, provider in LITELLM if name.startswith(start)), name)
 
 
 @lru_cache(maxsize=256)
 def place(url: str) -> tuple[str | None, str | None, int | None]:
-    """Provider, server address and port of a URL; the port is the scheme's own where the URL names none."""
+    """Provider, server address and port of a URL; the scheme's default port if the URL has none."""
     try:
         parts = urlsplit(url)
         return of_host(parts.hostname), parts.hostname, parts.port or PORTS.get(parts.scheme)
@@ -75,6 +75,6 @@ def place(url: str) -> tuple[str | None, str | None, int | None]:
 
 
 def server(url: str) -> dict[str, Any]:
-    """The server attributes of a URL; none of one that names no host."""
+    """The server attributes of a URL; none if it has no host."""
     _, host, port = place(url)
     return {semconv.SERVER_ADDRESS: host, semconv.SERVER_PORT: port} if host else {}

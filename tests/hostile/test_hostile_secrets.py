@@ -32,7 +32,7 @@ from model_server import ModelServer, chat, chat_stream, error, function_call, r
 from openai import APIError, OpenAI
 
 import otel_agents as oa
-from otel_agents.instrumentors.propagation import sent
+from otel_agents.instrumentors.propagation import injected
 from otel_agents.testing import capture
 
 MODES = ("none", "metadata", "hashed", "redacted", "full")
@@ -114,7 +114,7 @@ def test_nothing_secret_goes_along_to_other_services(figure: Any) -> None:
     with capture():
         for secret in given:
             with oa.session(secret.text, user=secret.text, tenant=secret.text), oa.agent(secret.text):
-                found += [secret.name] if Written(*(value.encode() for value in sent().values())).leaks(secret.value) else []
+                found += [secret.name] if Written(*(value.encode() for value in injected().values())).leaks(secret.value) else []
     assert found == []
     figure("R15", f"{GIVEN}: baggage and trace context sent to other services", f"{len(found)} of {len(given)} leak", "–")
 

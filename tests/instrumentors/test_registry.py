@@ -42,7 +42,7 @@ def test_an_unknown_name_is_an_error_that_names_it_and_the_fix() -> None:
 
 def test_a_library_asked_for_by_name_must_be_there_and_supported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "installed_version", lambda library: None)
-    with pytest.raises(ValueError, match=r"'openai' is to be instrumented but isn't installed: run `pip install openai` or remove the name"):
+    with pytest.raises(ValueError, match=r"'openai' was asked for but is not installed: run `pip install openai` or remove the name"):
         registry.install(["openai"])
     monkeypatch.setattr(registry, "installed_version", lambda library: "0.28.1")
     with pytest.raises(ValueError, match=r"openai 0\.28\.1 can't be instrumented: run `pip install 'openai>=1\.26,<4'` or remove the name"):
@@ -55,7 +55,7 @@ def test_status_before_and_after_start() -> None:
 
     registry.install(["openai"])
     assert (row("openai")["patched"], row("openai")["why"], row("openai")["supported"]) == (True, None, ">=1.26,<4")
-    assert row("litellm")["why"] == "left out by the settings"
+    assert row("litellm")["why"] == "disabled by the settings"
     registry.uninstall()
     assert row("openai")["patched"] is False
 

@@ -1,4 +1,4 @@
-"""The wire shapes of OpenAI's chat completions, text completions and embeddings in the conventions' words, for every library that speaks them."""
+"""OpenAI's wire format for chat completions, text completions and embeddings, mapped to the conventions, for every library that uses it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ EMBEDDING_PARAMETERS: Parameters = (
 OUTPUT_TYPES = {"json_object": "json", "json_schema": "json", "text": "text"}
 FINISH_REASONS = {"tool_calls": "tool_call", "function_call": "tool_call"}
 
-# what identifies an answer
+# what identifies a response
 IDENTITY: Parameters = (
     ("id", semconv.RESPONSE_ID, text),
     ("model", semconv.RESPONSE_MODEL, text),
@@ -44,7 +44,7 @@ IDENTITY: Parameters = (
     ("system_fingerprint", semconv.OPENAI_RESPONSE_SYSTEM_FINGERPRINT, text),
 )
 
-# count → attribute, and whether a zero says something: 0 images are the rule. Providers differ; the first place that tells a count is believed
+# count, attribute, and whether a zero is worth recording (0 image tokens is the normal case). Providers differ; the first place that has a count wins
 INPUT_DETAILS = (
     ("cached_tokens", semconv.USAGE_CACHE_READ_INPUT_TOKENS, True),
     ("cache_write_tokens", semconv.USAGE_CACHE_WRITE_INPUT_TOKENS, True),
@@ -84,15 +84,15 @@ def embedding_request(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def output_type(wanted: Any) -> str | None:
-    """The kind of output asked for; a class is a schema (`parse`)."""
+    """The requested output type; a class is a schema (`parse`)."""
     return "json" if isinstance(wanted, type) else OUTPUT_TYPES.get(field(wanted, "type") or "")
 
 
 def response(answer: Any) -> dict[str, Any]:
     """Identity, finish reasons and usage of a chat or text completion."""
-    told = fields(answer)
-    reasons = [finish_reason(field(choice, "finish_reason")) for choice in items(told.get("choices"))]
-    known = parameters(told, IDENTITY) | usage(told.get("usage"))
+    held = fields(answer)
+    reasons = [finish_reason(field(choice, "finish_reason")) for choice in items(held.get("choices"))]
+    known = parameters(held, IDENTITY) | usage(held.get("usage"))
     return known | {semconv.RESPONSE_FINISH_REASONS: reasons} if reasons else known
 
 
@@ -107,25 +107,25 @@ def embedding_response(answer: Any) -> dict[str, Any]:
 
 
 def finish_reason(reason: Any) -> str:
-    """The conventions' word; "error" for the one that was expected and never came."""
+    """The conventions' finish reason; "error" if one was expected and never came."""
     return FINISH_REASONS.get(reason, reason) if type(reason) is str else "error"
 
 
 def usage(counts: Any) -> dict[str, Any]:
-    """Token counts by kind; what the provider doesn't say is absent."""
-    told: dict[str, Any] = {}
+    """Token counts by type; counts that the provider does not report are absent."""
+    counted: dict[str, Any] = {}
     total = fields(counts)
-    _count(told, fields(total.get("prompt_tokens_details") or total.get("input_tokens_details")), INPUT_DETAILS)
-    _count(told, fields(total.get("completion_tokens_details") or total.get("output_tokens_details")), OUTPUT_DETAILS)
-    _count(told, total, TOTALS)
-    return told
+    _count(counted, fields(total.get("prompt_tokens_details") or total.get("input_tokens_details")), INPUT_DETAILS)
+    _count(counted, fields(total.get("completion_tokens_details") or total.get("output_tokens_details")), OUTPUT_DETAILS)
+    _count(counted, total, TOTALS)
+    return counted
 
 
-def _count(told: dict[str, Any], held: Mapping[str, Any], table: tuple[tuple[str, str, bool], ...]) -> None:
+def _count(counted: dict[str, Any], held: Mapping[str, Any], table: tuple[tuple[str, str, bool], ...]) -> None:
     for name, attribute, even_zero in table:
         count = held.get(name)
-        if type(count) is int and (count or even_zero) and attribute not in told:
-            told[attribute] = count
+        if type(count) is int and (count or even_zero) and attribute not in counted:
+            counted[attribute] = count
 
 
 # ------------------------------------------------------------------------------------------------ content
@@ -140,26 +140,26 @@ def input_content(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def output_content(answer: Any) -> dict[str, Any]:
-    """One message a choice."""
-    said = [_choice(choice) for choice in items(field(answer, "choices"))]
-    return {semconv.OUTPUT_MESSAGES: said if any(choice["parts"] for choice in said) else []}
+    """One message per choice."""
+    messages = [_choice(choice) for choice in items(field(answer, "choices"))]
+    return {semconv.OUTPUT_MESSAGES: messages if any(one["parts"] for one in messages) else []}
 
 
 def prompt_content(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The prompts of a text completion; token ids aren't content."""
+    """The prompts of a text completion; token ids are not content."""
     return {semconv.INPUT_MESSAGES: [{"role": "user", "parts": [_text(prompt)]} for prompt in texts(values.get("prompt")) or ()]}
 
 
 def message(item: Any) -> Message:
     """One message of a conversation: role and parts."""
     role = text(field(item, "role")) or "user"
-    read = _results if role in ("tool", "function") else _spoken
+    read = _parts_of_result if role in ("tool", "function") else _parts_of_message
     named = {"name": name} if (name := text(field(item, "name"))) else {}
     return {"role": role, "parts": list(read(item)), **named}
 
 
 def tool_definitions(tools: Any) -> list[dict[str, Any]]:
-    """Type and name of each tool; description and parameters are not recommended by the conventions."""
+    """Type and name of each tool; the conventions advise against recording descriptions and parameters."""
     return [_tool(tool) for tool in items(tools) if field(tool, "type") or field(tool, "name")]
 
 
@@ -169,11 +169,11 @@ def _tool(tool: Any) -> dict[str, Any]:
 
 
 def _choice(choice: Any) -> Message:
-    spoken = field(choice, "message")
-    return message(spoken) if spoken is not None else {"role": "assistant", "parts": list(content_parts(field(choice, "text")))}
+    inner = field(choice, "message")
+    return message(inner) if inner is not None else {"role": "assistant", "parts": list(content_parts(field(choice, "text")))}
 
 
-def _spoken(item: Any) -> Iterator[Message]:
+def _parts_of_message(item: Any) -> Iterator[Message]:
     if thought := text(field(item, "reasoning_content")) or text(field(item, "reasoning")):
         yield {"type": "reasoning", "content": thought}
     yield from content_parts(field(item, "content"))
@@ -181,7 +181,7 @@ def _spoken(item: Any) -> Iterator[Message]:
         yield {"type": "refusal", "content": refusal}
     for call in items(field(item, "tool_calls")):
         yield _call(call)
-    if (older := field(item, "function_call")) is not None and not items(field(item, "tool_calls")):  # some servers say it both ways
+    if (older := field(item, "function_call")) is not None and not items(field(item, "tool_calls")):  # some servers send both forms
         yield {"type": "tool_call", "name": text(field(older, "name")) or "", "arguments": parsed(field(older, "arguments"))}
 
 
@@ -191,7 +191,7 @@ def _call(call: Any) -> Message:
     return {"type": "tool_call", "id": text(field(call, "id")), "name": text(at(call, kind, "name")) or "", "arguments": parsed(arguments)}
 
 
-def _results(item: Any) -> Iterator[Message]:
+def _parts_of_result(item: Any) -> Iterator[Message]:
     content = field(item, "content")
     answer = content if type(content) is str else list(content_parts(content))
     yield {"type": "tool_call_response", "id": text(field(item, "tool_call_id")), "response": answer}
@@ -219,8 +219,8 @@ def _text_part(part: Any) -> Message:
 
 
 def _image_part(part: Any) -> Message:
-    place = field(part, "image_url")
-    url = text(place) or text(field(place, "url"))
+    image = field(part, "image_url")
+    url = text(image) or text(field(image, "url"))
     return _at_url(url, "image") if url else {"type": "file", "modality": "image", "file_id": text(field(part, "file_id")) or ""}
 
 
@@ -232,8 +232,8 @@ def _at_url(url: str, modality: str) -> Message:
 
 
 def _audio_part(part: Any) -> Message:
-    sound = field(part, "input_audio")
-    return {"type": "blob", "modality": "audio", "mime_type": f"audio/{text(field(sound, 'format'))}", "content": text(field(sound, "data")) or ""}
+    audio = field(part, "input_audio")
+    return {"type": "blob", "modality": "audio", "mime_type": f"audio/{text(field(audio, 'format'))}", "content": text(field(audio, "data")) or ""}
 
 
 def _file_part(part: Any) -> Message:

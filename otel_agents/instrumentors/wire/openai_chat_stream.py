@@ -1,4 +1,4 @@
-"""Folding a stream of chat or text completion chunks into the one answer it amounts to."""
+"""Assembling the chunks of a streamed chat or text completion into the equivalent non-streaming response."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PIECES = ("content", "refusal", "reasoning_content", "text")
 
 
 class ChatChunks:
-    """Chunks go in, the answer comes out as a plain dict of the non-streaming shape; a choice whose finish reason never came has none."""
+    """Collects chunks; `response()` is a plain dict in the non-streaming format. A choice that never got a finish reason has none."""
 
     def __init__(self, choices: int = 1) -> None:
         self._head: dict[str, Any] = {}
@@ -21,13 +21,13 @@ class ChatChunks:
         self._expected = choices
 
     def add(self, chunk: Any) -> None:
-        told = fields(chunk)
+        held = fields(chunk)
         for name in HEAD:
-            if told.get(name):
-                self._head[name] = told[name]
-        if told.get("usage") is not None:
-            self._usage = told["usage"]
-        for choice in items(told.get("choices")):
+            if held.get(name):
+                self._head[name] = held[name]
+        if held.get("usage") is not None:
+            self._usage = held["usage"]
+        for choice in items(held.get("choices")):
             self._add(fields(choice))
 
     def _add(self, choice: Mapping[str, Any]) -> None:
@@ -38,7 +38,7 @@ class ChatChunks:
 
     def response(self) -> dict[str, Any]:
         choices = self._choices or dict.fromkeys(range(self._expected), _Choice())
-        return {**self._head, "choices": [choice.folded() for _, choice in sorted(choices.items())], "usage": self._usage}
+        return {**self._head, "choices": [choice.assembled() for _, choice in sorted(choices.items())], "usage": self._usage}
 
 
 class _Choice:
@@ -55,15 +55,15 @@ class _Choice:
                 self.pieces.setdefault(name, []).append(delta[name])
         for call in items(delta.get("tool_calls")):
             self.calls.setdefault(whole(field(call, "index")) or 0, _Call()).add(call)
-        if delta.get("function_call") is not None and not items(delta.get("tool_calls")):  # some servers say it both ways
+        if delta.get("function_call") is not None and not items(delta.get("tool_calls")):  # some servers send both forms
             self.calls.setdefault(0, _Call()).add({"function": delta["function_call"]})
 
-    def folded(self) -> dict[str, Any]:
-        said = {name: "".join(pieces) for name, pieces in self.pieces.items()}
-        if "text" in said:
-            return {"text": said["text"], "finish_reason": self.finish_reason}
-        calls = [call.folded() for _, call in sorted(self.calls.items())]
-        return {"message": {"role": "assistant", **said, "tool_calls": calls}, "finish_reason": self.finish_reason}
+    def assembled(self) -> dict[str, Any]:
+        joined = {name: "".join(pieces) for name, pieces in self.pieces.items()}
+        if "text" in joined:
+            return {"text": joined["text"], "finish_reason": self.finish_reason}
+        calls = [call.assembled() for _, call in sorted(self.calls.items())]
+        return {"message": {"role": "assistant", **joined, "tool_calls": calls}, "finish_reason": self.finish_reason}
 
 
 class _Call:
@@ -80,5 +80,5 @@ class _Call:
         if piece:
             self.arguments.append(piece)
 
-    def folded(self) -> dict[str, Any]:
+    def assembled(self) -> dict[str, Any]:
         return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": "".join(self.arguments)}}

@@ -1,4 +1,4 @@
-"""The wire shapes of OpenAI's responses API in the conventions' words: pure functions, and the folding of its event stream."""
+"""OpenAI's responses API, mapped to the conventions: pure functions, and the assembly of its event stream."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ FETCH_PARAMETERS: Parameters = (
     ("starting_after", semconv.REQUEST_STREAM_CURSOR, lambda cursor: str(cursor) if type(cursor) is int else None),
 )
 INCOMPLETE = {"max_output_tokens": "length", "content_filter": "content_filter"}
-ENDED_BADLY = frozenset({"failed", "cancelled"})
+FAILED = frozenset({"failed", "cancelled"})
 OPEN = frozenset({"queued", "in_progress"})
 
-# items of a response that the model wants done by the program, and where they say what
+# output items that the program has to execute, and the field that holds their arguments
 CLIENT_CALLS = {
     "function_call": "arguments",
     "custom_tool_call": "input",
@@ -40,7 +40,7 @@ CLIENT_CALLS = {
     "shell_call": "action",
     "apply_patch_call": "operation",
 }
-LAST_EVENTS = frozenset({"response.completed", "response.failed", "response.incomplete"})
+FINAL_EVENTS = frozenset({"response.completed", "response.failed", "response.incomplete"})
 
 
 # ------------------------------------------------------------------------------------------------ request and response
@@ -72,7 +72,7 @@ def response(answer: Any) -> dict[str, Any]:
 
 
 def fetched(answer: Any) -> dict[str, Any]:
-    """What is told of a response that is only fetched: its tokens were counted when it was made."""
+    """The attributes of a response that is only retrieved: its tokens were counted when it was created."""
     return {
         semconv.RESPONSE_MODEL: text(field(answer, "model")),
         semconv.RESPONSE_STATUS: text(field(answer, "status")),
@@ -81,11 +81,11 @@ def fetched(answer: Any) -> dict[str, Any]:
 
 
 def finish_reasons(answer: Any) -> list[str] | None:
-    """One reason for the one choice a response has; none while it runs in the background."""
+    """The finish reason of the response's only choice; None while it runs in the background."""
     status = text(field(answer, "status")) or "completed"
     if status in OPEN:
         return None
-    if status in ENDED_BADLY:
+    if status in FAILED:
         return ["error"]
     if status == "incomplete":
         return [INCOMPLETE.get(at(answer, "incomplete_details", "reason") or "", "length")]
@@ -108,7 +108,7 @@ def input_content(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def output_content(answer: Any) -> dict[str, Any]:
-    """The output items as the one message they make."""
+    """The output items as one message."""
     parts = [part for item in items(field(answer, "output")) for part in item_parts(item)]
     return {semconv.OUTPUT_MESSAGES: [{"role": "assistant", "parts": parts}] if parts else []}
 
@@ -141,8 +141,8 @@ def item_parts(item: Any) -> Iterator[Message]:
 def _client_call(item: Any, kind: str) -> Message:
     name = text(field(item, "name")) or kind.removesuffix("_call")
     call = {"type": "tool_call", "id": text(field(item, "call_id")) or text(field(item, "id")), "name": name}
-    asked = parsed(field(item, CLIENT_CALLS[kind]))
-    return call | {"arguments": asked if type(asked) in (dict, list, str) else None}
+    arguments = parsed(field(item, CLIENT_CALLS[kind]))
+    return call | {"arguments": arguments if type(arguments) in (dict, list, str) else None}
 
 
 def _server_call(item: Any, kind: str) -> Message:
@@ -155,14 +155,14 @@ def _result(output: Any) -> Any:
     return list(content_parts(output)) if type(output) is list else output if type(output) is str else None
 
 
-def _spoken(item: Any) -> Iterator[Message]:
+def _message(item: Any) -> Iterator[Message]:
     return content_parts(field(item, "content"))
 
 
-def _thought(item: Any) -> Iterator[Message]:
-    told = [text(field(part, "text")) for part in (*items(field(item, "content")), *items(field(item, "summary")))]
-    if said := "\n".join(part for part in told if part):
-        yield {"type": "reasoning", "content": said}
+def _reasoning(item: Any) -> Iterator[Message]:
+    pieces = [text(field(part, "text")) for part in (*items(field(item, "content")), *items(field(item, "summary")))]
+    if thought := "\n".join(piece for piece in pieces if piece):
+        yield {"type": "reasoning", "content": thought}
 
 
 def _compaction(item: Any) -> Iterator[Message]:
@@ -173,14 +173,14 @@ def _other(item: Any) -> Iterator[Message]:
     yield {"type": text(field(item, "type")) or "unknown"}
 
 
-ITEMS = {"message": _spoken, "reasoning": _thought, "compaction": _compaction}
+ITEMS = {"message": _message, "reasoning": _reasoning, "compaction": _compaction}
 
 
 # ------------------------------------------------------------------------------------------------ streams
 
 
 class ResponseEvents:
-    """Events go in, the response comes out; one whose stream was cut is a failed one with the items and text that came."""
+    """Collects events; `response()` is the final response. If the stream was cut, it is a failed one with the items and text received so far."""
 
     def __init__(self) -> None:
         self._response: Any = None
@@ -195,8 +195,8 @@ class ResponseEvents:
         elif kind == "response.output_item.done":
             self._items.append(field(event, "item"))
             self._pieces.clear()
-        elif (told := field(event, "response")) is not None:
-            self._response, self._ended = told, kind in LAST_EVENTS
+        elif (snapshot := field(event, "response")) is not None:
+            self._response, self._ended = snapshot, kind in FINAL_EVENTS
 
     def response(self) -> Any:
         if self._ended:
