@@ -1,4 +1,4 @@
-"""Credentials in a text: by the shapes that their issuers publish, in URLs that carry some, and by the names they stand under."""
+"""Credentials in a text, found by the formats that their issuers publish, in URLs, and by the names that precede them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from otel_agents.redaction.by_name import compiled, without_assignments
 
 
 class Redact(Protocol):
-    """Makes a text fit to be written; `name` is the attribute, key or field it stands under, if any: `password` gives away what its value does not."""
+    """Redacts a text. `name` is the attribute or key that it is the value of, if any: `password` gives away what its value alone does not."""
 
     def __call__(self, text: str, name: str = "", /) -> str: ...
 
 
 class Shape(NamedTuple):
-    """One issuer's credential: redacted as `[redacted:<kind>]` wherever it stands; looked for only in texts that have one of its gates.
+    """The format of one issuer's credential, redacted as `[redacted:<kind>]`. Only texts that contain one of its gates (literal substrings) are searched.
 
-    Patterns begin where a word begins and have bounded or disjoint quantifiers: no text makes them run long.
+    Patterns start at a word boundary and use bounded or disjoint quantifiers, so that no text makes them backtrack for long.
     """
 
     kind: str
@@ -26,7 +26,7 @@ class Shape(NamedTuple):
 
 
 def shape(kind: str, gates: str, pattern: str) -> Shape:
-    """`head` is what stands before the credential and stays."""
+    """A format; the group `head` of its pattern is text before the credential that is kept."""
     head = "" if "(?P<head>" in pattern else "(?P<head>)"
     begins = "" if "(?P<head>" in pattern else "(?<![A-Za-z0-9_])(?<![A-Za-z0-9_]-)"
     return Shape(kind, (gates,) if " KEY" in gates else tuple(gates.split()), f"{begins}{head}(?:{pattern})")
@@ -36,8 +36,8 @@ B64 = "[A-Za-z0-9+/]"
 URL64 = "[A-Za-z0-9_-]"
 PEM = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----"
 
-# Those whose tail may be broken by dashes or signs, or has no separator before it. Texts are searched for their gates, 0.5 µs a gate and kB: few, therefore.
-FAMILIAR = (
+# Formats whose random part may contain dashes or symbols, or follows no separator. Texts are searched for each of their gates (0.5 µs per gate and kB), so keep them few.
+SEARCHED = (
     shape(
         "private-key",
         "PRIVATE KEY",
@@ -71,7 +71,7 @@ FAMILIAR = (
     shape("curl-user", "curl", r"(?P<head>(?:\s-u|--user)[ =])[\"']?[^\s:\"'/\[]{1,100}:[^\s\"']{1,200}[\"']?"),
 )
 
-# Those with a separator and then fourteen letters or digits, or a mix that words don't have (TAIL): their gates are looked for around those only.
+# Formats with a separator and then 14 letters or digits, or a mix that no word has (TAIL): only the text around such a tail is searched for their gates.
 TAILED = (
     shape("github-token", "ghp_ gho_ ghu_ ghs_ ghr_", r"gh[pousr]_[A-Za-z0-9]{20,255}"),
     shape("github-token", "github_pat_", r"github_pat_[A-Za-z0-9_]{20,255}"),
@@ -121,30 +121,30 @@ TAILED = (
     shape("mailgun-key", "key-", r"key-[0-9a-f]{32}(?![A-Za-z0-9])"),
 )
 TAIL = r"[-_.:](?:(?![0-9]{14})[A-Za-z0-9]{14}|(?=[a-z0-9_-]{0,40}+[A-Z])(?=[A-Za-z_-]{0,40}+[0-9])[A-Za-z0-9_-]{14})"
-# what every tail has, where letters, digits, - and _ are written x, and : as a point
+# a cheap test for a tail: letters, digits, - and _ are mapped to x, and : to a dot
 SIGNS = (ascii_letters + digits + "-_").encode()
 WORDS = bytes.maketrans(SIGNS + b":", len(SIGNS) * b"x" + b".")
 RUN, DOTTED_RUN = 15 * b"x", b"." + 14 * b"x"
-RARE = " etaoinsrhldcumfpgywbvk,.\"'0123456789:()/=-_xjqzTAISRCNOEMPLDBFHGWUVYKXJQZ"  # by how common they are
+RARE = " etaoinsrhldcumfpgywbvk,.\"'0123456789:()/=-_xjqzTAISRCNOEMPLDBFHGWUVYKXJQZ"  # characters, from common to rare
 AWS_SECRET = rf"(?<![A-Za-z0-9/+=])(?={B64}{{0,39}}[A-Z])(?={B64}{{0,39}}[a-z])(?={B64}{{0,39}}[0-9/+]){B64}{{40}}(?![A-Za-z0-9/+=])"
 TEMPLATE = r"(?![^\s/?#\"'<>]{0,256}(?:\{[^}@]{0,60}\}|\$\w{1,40}|<\w{1,40}>|%s)@)"
 USER_INFO = rf"://(?!\[redacted:){TEMPLATE}(?:[^\s/?#\"'<>@:]{{0,256}}:[^\s/?#\"'<>]{{1,512}}|(?=[^@]{{0,64}}\d)[\w.~%+-]{{16,512}})@"
 
 
 def credential_free(text: str) -> str:
-    """The text with `[redacted:<kind>]` where a credential stood."""
+    """The text, with each credential replaced by `[redacted:<kind>]`."""
     return without_assignments(without_shapes(text))
 
 
 def redacted_bytes(value: bytes, name: str, redact: Redact) -> bytes:
-    """Bytes are redacted like text: their base64 hides a key from nobody."""
-    text = value.decode("latin-1")  # byte for byte, whatever they are; credentials are ASCII
+    """Bytes, redacted like text: their base64 form would hide nothing."""
+    text = value.decode("latin-1")  # maps each byte to one character; credentials are ASCII
     seen = redact(text, name)
     return value if seen == text else seen.encode("latin-1", "replace")
 
 
 def tails_of(text: str) -> str:
-    """What stands around the separators of a text that a long enough word follows."""
+    """The text around every separator that is followed by a long enough word."""
     words = text.encode("utf-8", "surrogatepass").translate(WORDS)
     if RUN not in words and (b"." not in words or DOTTED_RUN not in words):
         return ""
@@ -156,12 +156,12 @@ def by_gate(shapes: tuple[Shape, ...]) -> tuple[tuple[str, tuple[Shape, ...]], .
     return tuple((gate, tuple(each for each in shapes if gate in each.gates)) for gate in gates)
 
 
-GATES = tuple((max(gate, key=RARE.find), gate, shapes) for gate, shapes in by_gate(FAMILIAR))  # a letter that isn't there is noticed in 0.03 µs a kB
+GATES = tuple((max(gate, key=RARE.find), gate, shapes) for gate, shapes in by_gate(SEARCHED))  # the absence of a rare letter is found in 0.03 µs per kB
 TAILED_GATES = by_gate(TAILED)
 
 
 def without_shapes(text: str) -> str:
-    """The text with everything replaced that has an issuer's shape, and the user-info of URLs."""
+    """The text, with everything in an issuer's format, and the user-info of URLs, redacted."""
     present = [shapes for letter, gate, shapes in GATES if letter in text and gate in text]
     tails = tails_of(text)
     if tails:

@@ -1,4 +1,4 @@
-"""The SDK's exporters, given what they export without credentials: where no journal is used there is no other place to redact it."""
+"""The SDK's exporters, wrapped so that they export redacted copies. Without a journal there is no other place to redact."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from otel_agents.redaction.by_shape import redacted_bytes
 if TYPE_CHECKING:
     from otel_agents.redaction.by_shape import Redact
 
-WALKED = frozenset(  # what the SDK hands to an exporter; a context, which a log record also holds, leads to the whole program
+WALKED = frozenset(  # the SDK's types that reach an exporter. A log record also holds a context, which would lead to the whole program
     """
     BoundedAttributes BoundedList Event Exemplar ExponentialHistogram ExponentialHistogramDataPoint Gauge Histogram HistogramDataPoint
     InstrumentationInfo InstrumentationScope Link LogRecord Metric MetricsData NumberDataPoint ReadableLogRecord ReadableSpan Resource
@@ -22,7 +22,7 @@ DEEPEST = 32
 
 
 def redacting(exporter: type[Any], redact: Redact) -> type[Any]:
-    """The class of exporters, which get redacted copies of what there is to export."""
+    """A subclass of the exporter that exports redacted copies of its items."""
 
     def export(self: Any, items: Any, *more: Any, **named: Any) -> Any:
         return exporter.export(self, redacted(items, redact), *more, **named)
@@ -31,7 +31,7 @@ def redacting(exporter: type[Any], redact: Redact) -> type[Any]:
 
 
 def redacted(value: Any, redact: Redact, name: str = "", depth: int = 0) -> Any:
-    """A copy of plain data or of the SDK's objects with all texts redacted, keys included; anything else as it is. `name` is the key that it stands under."""
+    """A copy of plain data or of the SDK's objects with all texts redacted, keys included; anything else unchanged. `name` is the key that it is the value of."""
     kind = type(value)
     if kind is str:
         return redact(value, name)

@@ -1,4 +1,4 @@
-"""What we say about ourselves (lines, tables, JSON): settings, addresses, texts as they may be shown, without a credential, wherever it was written."""
+"""What otel-agents itself prints or logs: settings, addresses and texts without any credential, wherever the user may have put one."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from otel_agents.redaction.urls import split
 
 HIDDEN = "***"
 LONGEST = 80  # characters of a wrong value
-SUSPECT = 16  # characters, letters and digits among them: what is wrong as a setting and looks like this may be a credential meant for another
-DEEPEST = 8  # tables in tables that are shown; a file's anchors may contain themselves
+SUSPECT = 16  # characters: an invalid value of at least this length with letters and digits may be a credential that belongs elsewhere
+DEEPEST = 8  # levels of nested tables; a YAML file's anchors may be recursive
 PATHS = ("file", "dir", "certificate", "client_key")
 
 
 def line(text: str) -> str:
-    """A text of ours, with what others wrote in it."""
-    from otel_agents.redaction.by_shape import credential_free  # only where something is said
+    """A message of ours, redacted: it may quote what the user has written."""
+    from otel_agents.redaction.by_shape import credential_free  # imported only when a message is produced
 
     return credential_free(text)
 
 
 def word(text: str) -> str:
-    """A text that is nothing we know; hidden where it looks like a credential of no known shape."""
+    """A word that we don't recognise; hidden if it looks like a credential of an unknown format."""
     from otel_agents.redaction.by_name import is_opaque_word
 
-    fit = line(text)
-    return HIDDEN if fit == text and len(text) >= SUSPECT and is_opaque_word(text) else fit
+    redacted = line(text)
+    return HIDDEN if redacted == text and len(text) >= SUSPECT and is_opaque_word(text) else redacted
 
 
 def address(url: str) -> str:
-    """An endpoint: a query holds keys as often as user and password do; what can't be read is not shown at all."""
+    """An endpoint without user-info and query, which may hold keys; hidden altogether if it can't be parsed."""
     try:
         parts = split(url)
         readable = parts.port != 0
@@ -45,7 +45,7 @@ def address(url: str) -> str:
 
 
 def public(name: str, value: Any, depth: int = 0) -> Any:
-    """A value under its name: headers by name alone, addresses without credentials, texts with what is none, and so all that stands in tables and lists."""
+    """A setting's value as it may be shown: only the names of headers, addresses without credentials, texts redacted; recursively in tables and lists."""
     if depth > DEEPEST:
         return "…"
     if name.endswith("headers"):
@@ -67,26 +67,26 @@ def text(name: str, value: str) -> str:
 
 
 def wrong(name: str, value: Any) -> str:
-    """A value that can't be used, in the line that says so: without what may be a credential, and then cut."""
-    told = word(value) if isinstance(value, str) and not is_address(name, value) else public(name, value)
-    full = told if told == HIDDEN else repr(told) if isinstance(told, str | int | float | bool | list | tuple | dict) else type(told).__name__
+    """An invalid value for the message that reports it: without anything that may be a credential, then cut."""
+    shown = word(value) if isinstance(value, str) and not is_address(name, value) else public(name, value)
+    full = shown if shown == HIDDEN else repr(shown) if isinstance(shown, str | int | float | bool | list | tuple | dict) else type(shown).__name__
     return full if len(full) <= LONGEST else f"{full[:LONGEST]}…"
 
 
 def is_address(name: str, value: str) -> bool:
-    """Whether it is told by a function of its own, or stands for a place: letters and digits together are no suspicion there."""
+    """Whether the value has a format of its own (headers, endpoints) or is a path, where letters mixed with digits are normal."""
     return name.endswith("headers") or (name.endswith(("endpoint", *PATHS)) and not value.isalnum())
 
 
 def is_presentable(record: logging.LogRecord) -> bool:
-    """Every line of a logger that has this filter is made so first, and the exception that is printed below it."""
-    said = record.getMessage()
-    if (fit := line(said)) != said:
-        record.msg, record.args = fit, ()
+    """A logging filter that redacts each record's message and the traceback printed with it, and lets every record pass."""
+    message = record.getMessage()
+    if (redacted := line(message)) != message:
+        record.msg, record.args = redacted, ()
     if record.exc_info:
         stack = logging.Formatter().formatException(record.exc_info) if record.exc_info[1] else ""
-        if (fit := line(stack)) != stack:
-            record.exc_text, record.exc_info = fit, None
+        if (redacted := line(stack)) != stack:
+            record.exc_text, record.exc_info = redacted, None
     return True
 
 

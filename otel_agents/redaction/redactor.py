@@ -1,7 +1,7 @@
-"""Secrets leave a text before it is written: credentials always, personal data unless content is `full`.
+"""Redacts a text before it is written: credentials always, personal data unless content is `full`.
 
-A text that was seen before is not scanned again: a turn repeats its whole history. What is remembered is the text's 64-bit hash, which Python keeps in the
-string anyway (keyed at random in each process), never the text. Long texts are remembered in pieces, so that one that only grew is scanned where it grew.
+A text that was seen before is not scanned again, since every turn repeats the whole history. The cache holds the text's 64-bit hash, which Python stores in the
+string anyway (with a random key per process), never the text. Long texts are cached in pieces, so that of one that has grown only the new part is scanned.
 """
 
 from __future__ import annotations
@@ -13,32 +13,32 @@ from otel_agents.redaction.by_shape import credential_free
 from otel_agents.redaction.personal import without_personal
 
 PIECE = 4096
-OVERLAP = 512  # more than the least that any pattern needs to be recognised, names and headers included
-REMEMBERED = 16384  # texts; a generation
-HELD = 2**21  # characters of redacted texts kept to be handed out again; a generation
-PASSES = 4  # a replacement may uncover another: until nothing changes, and at most so often
-DECLARED = frozenset({"user.id", "user.name", "user.email", "enduser.id"})  # who the program itself says its user is
+OVERLAP = 512  # more than any pattern needs to be recognised, names and headers included
+CACHED_TEXTS = 16384  # texts per generation
+CACHED_CHARACTERS = 2**21  # characters of redacted texts that are cached, per generation
+PASSES = 4  # a replacement may uncover another secret: repeat until nothing changes, at most this often
+DECLARED = frozenset({"user.id", "user.name", "user.email", "enduser.id"})  # set by the program itself to say who its user is
 
 
 class Redactor:
-    """`redact(text) -> str`, thread-safe: the same text, or with `[redacted:<kind>]` where a secret stood.
+    """`redact(text) -> str`, thread-safe: the same text, or a copy with `[redacted:<kind>]` in place of each secret.
 
     `mode` is the content mode (`none`, `metadata`, `hashed`, `redacted`, `full`); in `full` personal data stays, credentials never do.
     """
 
-    __slots__ = ("harmless", "held", "old", "personal", "young")
+    __slots__ = ("held", "neutral_names", "old", "personal", "young")
 
     def __init__(self, mode: str = "none", *, personal: bool | None = None) -> None:
         self.personal = mode != "full" if personal is None else personal
         self.young: dict[int, str | None] = {}
         self.old: dict[int, str | None] = {}
         self.held = 0
-        self.harmless: set[str] = set()
+        self.neutral_names: set[str] = set()
 
     def __call__(self, text: str, name: str = "", /) -> str:
-        """The text fit to be written; `name` is the key or field it stands under, which alone may give a credential away."""
-        if name and name not in self.harmless and (told := self.by_name(text, name)) is not None:
-            return told
+        """The redacted text. `name` is the key or field that it is the value of, which alone may give a credential away."""
+        if name and name not in self.neutral_names and (decided := self.by_name(text, name)) is not None:
+            return decided
         key = hash(text)
         try:
             seen = self.young[key]
@@ -47,13 +47,13 @@ class Redactor:
         return text if seen is None else seen
 
     def by_name(self, text: str, name: str) -> str | None:
-        """What the name decides alone; None where it decides nothing. Names that never do are remembered."""
+        """The result if the name alone decides it, else None. Names that never decide anything are cached."""
         if kind := kind_of(name, text):
             return f"[redacted:{kind}]"
         if name in DECLARED:
             return credential_free(text)
-        if len(name) <= LONGEST_NAME and claim_of(name) is None and len(self.harmless) < REMEMBERED:
-            self.harmless.add(name)
+        if len(name) <= LONGEST_NAME and claim_of(name) is None and len(self.neutral_names) < CACHED_TEXTS:
+            self.neutral_names.add(name)
         return None
 
     def unseen(self, text: str, key: int) -> str:
@@ -62,9 +62,9 @@ class Redactor:
         return text if seen is None else seen
 
     def scanned(self, text: str) -> str:
-        return text if len(text) > 2 * PIECE and all(self(piece) is piece for piece in pieces(text)) else self.fixpoint(text)
+        return text if len(text) > 2 * PIECE and all(self(piece) is piece for piece in pieces(text)) else self.repeated(text)
 
-    def fixpoint(self, text: str) -> str:
+    def repeated(self, text: str) -> str:
         for _ in range(PASSES):
             before, text = text, self.once(text)
             if text == before:
@@ -76,15 +76,15 @@ class Redactor:
         return without_personal(text) if self.personal else text
 
     def remember(self, key: int, seen: str | None) -> None:
-        """Two generations: when the young one is full it becomes the old one; what is used again moves over."""
-        if len(self.young) >= REMEMBERED or self.held > HELD:
+        """Two generations: when the young one is full it becomes the old one; entries that are used again move back."""
+        if len(self.young) >= CACHED_TEXTS or self.held > CACHED_CHARACTERS:
             self.young, self.old, self.held = {}, self.young, 0
         self.held += len(seen or "")
         self.young[key] = seen
 
 
 def pieces(text: str) -> Iterator[str]:
-    """Overlapping pieces of a long text, the same ones again when the text has grown at its end; cut at spaces: half a number may look like a card's."""
+    """Overlapping pieces of a long text; the same pieces again after the text has grown at its end. Cut at spaces: half a number may look like a card's."""
     start = 0
     while start < len(text):
         yield text[start : at_space(text, start + PIECE + OVERLAP)]
