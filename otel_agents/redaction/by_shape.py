@@ -36,7 +36,8 @@ B64 = "[A-Za-z0-9+/]"
 URL64 = "[A-Za-z0-9_-]"
 PEM = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[A-Z ]{0,10}-----"
 
-# Formats whose random part may contain dashes or symbols, or follows no separator. Texts are searched for each of their gates (0.5 µs per gate and kB), so keep them few.
+# Formats whose random part may contain dashes or symbols, or follows no separator. Texts are searched for each of their gates,
+# at 0.5 µs per gate and kB: keep them few.
 SEARCHED = (
     shape(
         "private-key",

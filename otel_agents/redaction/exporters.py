@@ -31,7 +31,7 @@ def redacting(exporter: type[Any], redact: Redact) -> type[Any]:
 
 
 def redacted(value: Any, redact: Redact, name: str = "", depth: int = 0) -> Any:
-    """A copy of plain data or of the SDK's objects with all texts redacted, keys included; anything else unchanged. `name` is the key that it is the value of."""
+    """A copy of plain data or of the SDK's objects with all texts redacted, keys included; anything else unchanged. `name` is the value's key."""
     kind = type(value)
     if kind is str:
         return redact(value, name)

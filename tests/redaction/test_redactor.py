@@ -368,6 +368,6 @@ def test_names_that_decide_nothing_are_remembered_and_bounded() -> None:
     for number in range(20_000):
         redact("Rome", f"city.{number}")
     redact("Rome", "city." * 100)
-    assert len(redact.harmless) == 16384
+    assert len(redact.neutral_names) == 16384
     for name, told in (("password", "[redacted:password]"), ("user.name", "hunter22pass"), ("city.1", "hunter22pass")):
         assert redact("hunter22pass", name) == redact("hunter22pass", name) == told
