@@ -1,7 +1,7 @@
-"""`otel-agents COMMAND …`: finds the command's module, loads that one alone, and turns what it returns into the exit status.
+"""`otel-agents COMMAND …`: imports the module of that command only, runs it, and returns its exit status.
 
-A command is one module of this package with `add_arguments(parser)` and `run(options) -> int`; its docstring is its `--help`. Exit status: 0 done,
-1 done but the answer is bad or empty, 2 wrong use or wrong settings, 130 interrupted, 141 the reader of our output went away.
+A command is a module of this package with `add_arguments(parser)` and `run(options) -> int`; its docstring is its `--help`. Exit status: 0 success,
+1 done, but the answer is negative or empty, 2 wrong usage or settings, 130 interrupted, 141 the reader of our output has closed the pipe.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from collections.abc import Sequence
 from typing import NoReturn, Protocol, cast
 
 COMMANDS = {
-    "demo": "run an agent that works without a key or a network, and show what was recorded",
+    "demo": "run an agent that needs no API key and no network, and show what was recorded",
     "run": "run a Python program with otel-agents switched on",
     "traces": "list what ran: agents, durations, tokens, cost, errors",
     "trace": "show one trace as a tree",
     "tail": "follow what running programs record",
-    "doctor": "say what is installed, patched and recorded, where it goes, and what was lost",
+    "doctor": "check what is installed, instrumented and recorded, where it goes, and what was lost",
     "config": "show every setting and where it came from, or check a configuration file",
     "prune": "delete what the journal no longer needs",
     "replay": "send what the journal kept to a Collector, once",
     "stack": "run Collector, Prometheus, Loki, Tempo and Alertmanager for your agents",
 }
-DONE, BAD, MISUSED, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
+SUCCESS, NEGATIVE, USAGE_ERROR, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
 
 class Command(Protocol):
@@ -37,21 +37,21 @@ class Command(Protocol):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line (default: the process's own) and give its exit status."""
+    """Run one command line (default: `sys.argv`) and return its exit status."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        return guarded(words)
+        return checked_dispatch(words)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        return unread()
-    except SystemExit as left:
-        if isinstance(left.__context__, BrokenPipeError):  # rich has seen to the rest
-            return UNREAD
+        return broken_pipe()
+    except SystemExit as leaving:
+        if isinstance(leaving.__context__, BrokenPipeError):  # rich has handled the rest
+            return BROKEN_PIPE
         raise
 
 
-def guarded(words: list[str]) -> int:
+def checked_dispatch(words: list[str]) -> int:
     try:
         status = dispatch(words)
         sys.stdout.flush()
@@ -78,12 +78,12 @@ def run_command(name: str, words: list[str]) -> int:
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's, but for the message: one line that says where help is."""
+    """argparse's parser with one-line errors that point to --help."""
 
     def error(self, message: str) -> NoReturn:
         from otel_agents.redaction.messages import line
 
-        self.exit(MISUSED, f"{self.prog}: {line(message)} (try: {self.prog} --help)\n")
+        self.exit(USAGE_ERROR, f"{self.prog}: {line(message)} (try: {self.prog} --help)\n")
 
 
 def show_help(words: list[str]) -> int:
@@ -91,15 +91,15 @@ def show_help(words: list[str]) -> int:
         return run_command(words[0], ["--help"])
     print("usage: otel-agents COMMAND [OPTIONS]\n\nSee what your agents did: traces, metrics and logs, recorded without a line of code changed.\n\ncommands:")
     print("\n".join(f"  {name:<8} {summary}" for name, summary in COMMANDS.items()))
-    print("\noptions:\n  -h, --help     this text; `otel-agents COMMAND --help` for one command\n  -V, --version  the installed version")
-    return DONE
+    print("\noptions:\n  -h, --help     show this help; `otel-agents COMMAND --help` for one command\n  -V, --version  show the installed version")
+    return SUCCESS
 
 
 def show_version() -> int:
     from importlib.metadata import version
 
     print(f"otel-agents {version('otel-agents')}")
-    return DONE
+    return SUCCESS
 
 
 def say_unknown(word: str) -> int:
@@ -110,20 +110,20 @@ def say_unknown(word: str) -> int:
     near = get_close_matches(word, COMMANDS, n=1)
     hint = f"did you mean `otel-agents {near[0]}`?" if near else f"commands: {', '.join(COMMANDS)}"
     print(line(f"otel-agents: no command {word!r}; {hint}"), file=sys.stderr)
-    return MISUSED
+    return USAGE_ERROR
 
 
 def complain(problem: ValueError) -> int:
-    """Say wrong settings in their own lines; any other ValueError is a fault of ours and keeps its traceback."""
+    """Print wrong settings, one line each; any other ValueError is a bug of ours and keeps its traceback."""
     from otel_agents.config.settings import SettingsError
 
     if not isinstance(problem, SettingsError):
         raise problem
     print("\n".join(f"otel-agents: {line}" for line in problem.lines), file=sys.stderr)
-    return MISUSED
+    return USAGE_ERROR
 
 
-def unread() -> int:
-    """Our reader (`| head`) left: keep the interpreter from complaining when it flushes at exit."""
+def broken_pipe() -> int:
+    """The reader (`| head`) has closed the pipe: redirect stdout, or the interpreter would print an error when it flushes at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return UNREAD
+    return BROKEN_PIPE

@@ -1,4 +1,4 @@
-"""What `doctor` looks at: each check gives facts, and for each fact that is wrong what to do about it."""
+"""The checks of `doctor`: each returns facts, and a fix for every fact that is wrong."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from otel_agents.redaction.messages import address, wrong
 
 OK, NOTE, WRONG = "ok", "note", "wrong"
 PROBE_S, ANSWER_S = 90.0, 5.0
-LITTLE_ROOM = 64 * 2**20  # bytes
+LOW_SPACE = 64 * 2**20  # bytes
 LOCAL = "local"
 NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "beegfs", "gpfs", "fuse.sshfs", "fuse.s3fs"}
@@ -42,7 +42,7 @@ NETWORK_FILE_SYSTEMS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that was looked at; `fix` says what to do where it is wrong."""
+    """One result of a check; `fix` says what to do if it is wrong."""
 
     label: str
     text: str
@@ -52,7 +52,7 @@ class Fact:
 
 @dataclass(slots=True)
 class Section:
-    """Facts that belong together, for people; the same as data, for programs."""
+    """A group of facts for people, and the same as data for programs."""
 
     title: str
     facts: list[Fact] = field(default_factory=list)
@@ -89,7 +89,7 @@ print(json.dumps({"started": started, "libraries": libraries, "said": said}))
 
 
 def installation() -> Section:
-    """Which version of us, how installed, in which Python."""
+    """Which version of otel-agents, how it is installed, and in which Python."""
     version, how = installed()
     python = f"{sys.version.split()[0]} at {sys.executable}"
     place = str(Path(otel_agents.__file__).parent)
@@ -98,7 +98,7 @@ def installation() -> Section:
 
 
 def installed() -> tuple[str, str]:
-    """The version, and whether it is a wheel, an editable checkout or no installation at all."""
+    """The version, and whether it is an installed wheel, an editable checkout or not installed at all."""
     try:
         found = Distribution.from_name("otel-agents")
     except PackageNotFoundError:
@@ -108,7 +108,7 @@ def installed() -> tuple[str, str]:
 
 
 def probe() -> dict[str, Any]:
-    """What a program sees that is started with the variable set: whether we are switched on, what is patched, whether an item gets into a journal."""
+    """Start a Python with the variable set and report whether otel-agents started in it, what is patched, and whether a span reached its journal."""
     from otel_agents.instrumentors.registry import INSTRUMENTORS, installed_version
 
     modules = [one.module for one in INSTRUMENTORS if installed_version(one.library)]
@@ -135,16 +135,16 @@ def last_line(problem: Exception) -> str:
 
 
 def activation(seen: Mapping[str, Any], environ: Mapping[str, str]) -> Section:
-    """Whether the variable alone switches a program on, and whether it is set here."""
+    """Whether the variable alone makes a program observed, and whether it is set in this shell."""
     files = launch.pth_files()
     given = environ.get(launch.SWITCH)
     switch = None if given is None else wrong("enabled", given)
     state, verdict = (OK, "observed") if seen["started"] else (WRONG, "not observed")
-    works = seen["recorded"] or not seen["started"]  # what was not started can't record, and is said already
+    works = seen["recorded"] or not seen["started"]  # a program that was not started can't record; that is reported already
     facts = [
-        Fact("start-up file", ", ".join(map(str, files)) or "none of ours in this Python's site folders", OK if files else state, REINSTALL),
-        Fact("programs", f"started with the variable are {verdict}", state, started_fix(seen)),
-        *([] if works else [Fact("recording", "an item of a test program did not get into its journal", WRONG, said(seen))]),
+        Fact("start-up file", ", ".join(map(str, files)) or "no file of otel-agents in this Python's site-packages", OK if files else state, REINSTALL),
+        Fact("programs", f"those started with the variable are {verdict}", state, started_fix(seen)),
+        *([] if works else [Fact("recording", "a span of a test program did not reach its journal", WRONG, said(seen))]),
         Fact(launch.SWITCH, f"{switch} here" if switch is not None else NOT_SET, OK if given else NOTE),
     ]
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
@@ -152,22 +152,22 @@ def activation(seen: Mapping[str, Any], environ: Mapping[str, str]) -> Section:
     return Section("Activated", facts, {"files": [str(file) for file in files], "works": seen["started"] and seen["recorded"], "variable": switch})
 
 
-NOT_SET = "not set here: programs started from this shell are not observed, but with `otel-agents run`"
-REINSTALL = "install it again into this Python: pip install --force-reinstall otel-agents; or start programs with `otel-agents run`"
+NOT_SET = "not set here: programs started from this shell are only observed with `otel-agents run`"
+REINSTALL = "reinstall it in this Python: pip install --force-reinstall otel-agents; or start programs with `otel-agents run`"
 
 
 def started_fix(seen: Mapping[str, Any]) -> str:
-    heard = f" (it said: {seen['said'][-1]})" if seen["said"] else ""
+    heard = f" (the test program said: {seen['said'][-1]})" if seen["said"] else ""
     return f"start programs with `otel-agents run`, or call otel_agents.start() in them{heard}"
 
 
 def said(seen: Mapping[str, Any]) -> str:
     heard = "; ".join(dict.fromkeys(seen["said"])) or "nothing"
-    return f"its settings and the disk below its journal are the first suspects; it said: {heard}"
+    return f"check the settings and the disk that holds the journal; the test program said: {heard}"
 
 
 def libraries(seen: Mapping[str, Any]) -> Section:
-    """Which libraries were found, and whether they are patched in a program like yours."""
+    """Which libraries are installed, and whether a program of yours would have them instrumented."""
     return Section("Libraries", [library(row) for row in seen["libraries"]], seen["libraries"])
 
 
@@ -177,9 +177,9 @@ def library(row: Mapping[str, Any]) -> Fact:
         return Fact(name, "not installed", NOTE)
     if not row["patched"]:
         return Fact(
-            name, f"{version}, not patched: {row['why']}", WRONG, f"pip install '{name}{supported}', or take it off OTEL_AGENTS_DISABLE if you want it observed"
+            name, f"{version}, not patched: {row['why']}", WRONG, f"pip install '{name}{supported}', or remove it from OTEL_AGENTS_DISABLE to have it observed"
         )
-    absent = f"; {plural(len(row['absent']), 'function')} of other versions not there" if row["absent"] else ""
+    absent = f"; {plural(len(row['absent']), 'function')} of other versions not present" if row["absent"] else ""
     return Fact(name, f"{version} patched ({supported}){absent}")
 
 
@@ -187,16 +187,16 @@ def library(row: Mapping[str, Any]) -> Fact:
 
 
 def configuration(settings: Settings, problems: list[str]) -> Section:
-    """What is wrong in the settings, and what decides what is recorded."""
-    facts = [Fact("setting", line, WRONG, "until it is corrected, what stands there is not used") for line in problems]
+    """What is wrong in the settings, and which of them decide what is recorded."""
+    facts = [Fact("setting", line, WRONG, "it is ignored until it is corrected") for line in problems]
     facts += [Fact("note", line, NOTE) for line in settings.notices]
     facts.append(Fact("file", str(settings.config_file or "none")))
-    facts.append(Fact("content", f"{settings.content}" + (" (what was said is not recorded)" if settings.content == "none" else "")))
+    facts.append(Fact("content", f"{settings.content}" + (" (prompts and answers are not recorded)" if settings.content == "none" else "")))
     return Section("Settings", facts, {"problems": problems, "file": str(settings.config_file) if settings.config_file else None, "content": settings.content})
 
 
 def journal(settings: Settings, folder: Folder) -> Section:
-    """Whether the journal can be written, on what kind of disk, how full it is, what waits in it and for whom."""
+    """Whether the journal is writable, on what file system, how full it is, and what waits in it for which destination."""
     segments = folder.segments()
     held = sum(one.size for one in segments)
     facts = [
@@ -216,7 +216,7 @@ def writable(path: Path) -> Iterator[Fact]:
     nearest = next(folder for folder in (path, *path.parents) if folder.exists())
     try:
         with TemporaryFile(dir=nearest):
-            yield Fact("folder", str(path) if nearest == path else f"{path} (made when the first item comes)")
+            yield Fact("folder", str(path) if nearest == path else f"{path} (created with the first item)")
     except OSError as problem:
         fix = "set OTEL_AGENTS_JOURNAL_DIR to a folder that this user may write to"
         yield Fact("folder", f"{path} can't be written: {problem.strerror}", WRONG, fix)
@@ -226,16 +226,16 @@ def disk(path: Path) -> Iterator[Fact]:
     kind = file_system(path)
     if kind in NETWORK_FILE_SYSTEMS:
         yield Fact(
-            "file system", f"{kind}, a network file system: its locks are not to be relied on", WRONG, "set OTEL_AGENTS_JOURNAL_DIR to a folder on a local disk"
+            "file system", f"{kind}, a network file system: its file locks are unreliable", WRONG, "set OTEL_AGENTS_JOURNAL_DIR to a folder on a local disk"
         )
     nearest = next(folder for folder in (path, *path.parents) if folder.exists())
     free = shutil.disk_usage(nearest).free
-    if free < LITTLE_ROOM:
-        yield Fact("disk", f"{size(free)} free", WRONG, "free some space: what can't be written is lost, and counted")
+    if free < LOW_SPACE:
+        yield Fact("disk", f"{size(free)} free", WRONG, "free some space: items that can't be written are lost (and counted)")
 
 
 def file_system(path: Path) -> str | None:
-    """The kind of file system that the path is on; None where the system has no /proc."""
+    """The type of the file system that holds the path; None if the system has no /proc."""
     try:
         mounts = Path("/proc/self/mountinfo").read_text().splitlines()
     except OSError:
@@ -246,7 +246,7 @@ def file_system(path: Path) -> str | None:
 
 
 def pending(segments: list[Segment]) -> dict[str, int]:
-    """Bytes by destination that its endpoint has not taken yet; what is local waits for nobody."""
+    """Bytes per destination that its endpoint has not acknowledged yet; local segments are not waiting for anything."""
     found: dict[str, int] = {}
     for one in segments:
         if one.destination != LOCAL and not one.is_sent:
@@ -263,33 +263,33 @@ def waits(destination: str, number: int, settings: Settings) -> Fact:
 
 
 def lost(folder: Folder) -> Section:
-    """What programs dropped and why, as they counted it."""
+    """What programs dropped, and why, by their own counts."""
     found = dropped(folder)
     facts = [Fact(signal, f"{plural(number, 'item')} lost: {reason}", NOTE, WHY.get(reason, "")) for (signal, reason), number in sorted(found.items())]
     rows = [{"signal": signal, "reason": reason, "count": number} for (signal, reason), number in sorted(found.items())]
-    return Section("Lost", facts or [Fact("nothing", "no program that wrote to this journal has lost an item")], rows)
+    return Section("Lost", facts or [Fact("nothing", "no program that wrote to this journal has lost anything")], rows)
 
 
 WHY = {
-    "cap": "the journal was full: raise OTEL_AGENTS_JOURNAL_MAX_BYTES, or see why the endpoint does not take it",
-    "age": "it waited too long: raise OTEL_AGENTS_JOURNAL_MAX_AGE, or see why the endpoint does not take it",
+    "cap": "the journal was full: raise OTEL_AGENTS_JOURNAL_MAX_BYTES, or find out why the endpoint does not accept data",
+    "age": "it waited too long: raise OTEL_AGENTS_JOURNAL_MAX_AGE, or find out why the endpoint does not accept data",
     "disk_full": "free some space, or set OTEL_AGENTS_JOURNAL_DIR to another disk",
     "permission": "make the journal folder writable for the user that runs the program",
-    "read_only": "set OTEL_AGENTS_JOURNAL_DIR to a folder that can be written",
-    "rejected": "the endpoint refused these items; its log says why",
-    "too_large": "the endpoint takes no request of that size: raise its limit",
+    "read_only": "set OTEL_AGENTS_JOURNAL_DIR to a writable folder",
+    "rejected": "the endpoint rejected these items; its log says why",
+    "too_large": "the endpoint does not accept requests of that size: raise its limit",
     "stalled": "the disk did not answer; is it a network file system?",
-    "torn": "a process died, or a disk was full, in the middle of a line",
+    "torn": "a process died, or the disk was full, in the middle of a write",
 }
 
 
 def dropped(folder: Folder) -> Losses:
-    """By signal and reason: of each process what its counters say, or what its notes say where that is more (they survive a lost metric), added up."""
+    """Losses by signal and reason: for each process the larger of its metrics and its notes on disk (which survive a lost metric), summed over processes."""
     return summed(counted(folder) | noted(folder))
 
 
 def noted(folder: Folder) -> Causes:
-    """What stands in the notes beside the segments, by process, signal and reason."""
+    """The counts in the notes beside the segments, by process, signal and reason."""
     found: Causes = Counter()
     for path in {file for place in folder.destinations() for file in place.glob(f"*{OFFSETS}")}:
         for signal, reasons in Offsets.read(path).dropped.items():
@@ -302,7 +302,7 @@ def noted(folder: Folder) -> Causes:
 
 
 def destinations(settings: Settings, *, offline: bool) -> Section:
-    """Where each signal goes, and whether it gets there now."""
+    """Where each signal goes, and whether the endpoint accepts it now."""
     routes = [route(settings, signal, offline=offline) for signal in SIGNALS]
     return Section("Goes to", [fact for fact, _ in routes], [row for _, row in routes])
 
@@ -312,7 +312,7 @@ def route(settings: Settings, signal: str, *, offline: bool) -> tuple[Fact, dict
     if not settings.exports(signal):
         return Fact(signal, "nowhere: switched off", NOTE), {"signal": signal, "to": None}
     if endpoint is None or not settings.ship:
-        return Fact(signal, "the journal, and stays there (no endpoint is set)"), {"signal": signal, "to": LOCAL}
+        return Fact(signal, "the journal only (no endpoint is set)"), {"signal": signal, "to": LOCAL}
     place, protocol = address(endpoint.url), endpoint.protocol or "http/json, else http/protobuf"
     row = {"signal": signal, "to": place, "protocol": endpoint.protocol}
     if offline:
@@ -324,7 +324,7 @@ def route(settings: Settings, signal: str, *, offline: bool) -> tuple[Fact, dict
 
 
 def asked(signal: str, endpoint: Endpoint) -> Answer:
-    """What the endpoint says to a request without any item, in the protocols that would be tried."""
+    """The endpoint's answer to an empty request, in the protocols that the shipper would try."""
     answers = [tried(signal, endpoint, protocol) for protocol in ([endpoint.protocol] if endpoint.protocol else ["http/json"])]
     if endpoint.protocol is None and answers[0].verdict in ("unsupported", "poison"):
         answers.append(tried(signal, endpoint, "http/protobuf"))
@@ -342,18 +342,18 @@ def tried(signal: str, endpoint: Endpoint, protocol: str) -> Answer:
 
 
 def fix_of(answer: Answer, signal: str) -> str:
-    return next((fix for words, fix in FIXES.items() if words in answer.what), ELSE).format(signal)
+    return next((fix for words, fix in FIXES.items() if words in answer.what), OTHERWISE).format(signal)
 
 
-ELSE = "look at the endpoint's own log; until it answers, items wait in the journal"
+OTHERWISE = "check the endpoint's log; until it answers, items wait in the journal"
 FIXES = {
     "refused": "start the Collector there, or correct OTEL_EXPORTER_OTLP_ENDPOINT; until then items wait in the journal",
-    "no answer": "is it the right host and port, and does a firewall stand between? Until it answers, items wait in the journal",
+    "no answer": "check host, port and firewalls; until it answers, items wait in the journal",
     "host name": "correct the host in OTEL_EXPORTER_OTLP_ENDPOINT",
-    "not trusted": "name the authority's certificate in OTEL_EXPORTER_OTLP_CERTIFICATE",
-    "HTTP 401": "give its credentials in OTEL_EXPORTER_OTLP_HEADERS",
-    "HTTP 403": "the credentials in OTEL_EXPORTER_OTLP_HEADERS may not write there",
-    "HTTP 404": "correct the path: /v1/{0} is added to OTEL_EXPORTER_OTLP_ENDPOINT, not to a signal's own OTEL_EXPORTER_OTLP_…_ENDPOINT",
+    "not trusted": "set OTEL_EXPORTER_OTLP_CERTIFICATE to the certificate of its authority",
+    "HTTP 401": "set its credentials in OTEL_EXPORTER_OTLP_HEADERS",
+    "HTTP 403": "the credentials in OTEL_EXPORTER_OTLP_HEADERS are not allowed to write there",
+    "HTTP 404": "correct the path: /v1/{0} is appended to OTEL_EXPORTER_OTLP_ENDPOINT, but not to a per-signal OTEL_EXPORTER_OTLP_…_ENDPOINT",
     "grpcio": "pip install 'otel-agents[grpc]', or set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf",
-    "web page": "that is a web site, no OTLP endpoint: correct OTEL_EXPORTER_OTLP_ENDPOINT",
+    "web page": "that is a web site, not an OTLP endpoint: correct OTEL_EXPORTER_OTLP_ENDPOINT",
 }

@@ -1,7 +1,7 @@
-"""See it work: run an agent with tools, a memory, streaming and a failure it recovers from, and show what was recorded of it.
+"""Run an agent with tools, a memory, streaming and a failure that it recovers from, and show what was recorded.
 
-The agent is an ordinary program (examples/assistant) that asks its model through litellm. Without options the model is a scripted one on loopback: no key,
-no network. With --base-url and --model it is any OpenAI-compatible endpoint.
+The agent is an ordinary program (examples/assistant) that calls its model through litellm. By default the model is a scripted server on loopback that needs
+no API key and no network. With --base-url and --model it is any OpenAI-compatible endpoint.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ PROGRAM = "assistant.py"
 HOMES = (Path(__file__).parent / "assistant", Path(__file__).parents[2] / "examples" / "assistant")  # in a wheel, in a checkout
 SCRIPTED_MODEL = "gpt-4o-mini"
 INTERRUPTED = 130
-MISSING = "otel-agents demo: it asks its model through litellm, which is not installed here. Install it with: pip install 'otel-agents[demo]'"
+MISSING = "otel-agents demo: the demo calls its model through litellm, which is not installed. Install it with: pip install 'otel-agents[demo]'"
 NEXT = (
-    ("otel-agents trace last --logs", "the newest again, with logs"),
+    ("otel-agents trace last --logs", "the newest trace again, with its logs"),
     ("otel-agents traces", "everything recorded"),
     ("OTEL_AGENTS_ENABLED=true python your_program.py", "record your own program"),
-    ("OTEL_AGENTS_CONTENT=full otel-agents demo", "with what was said"),
-    ("OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318", "send it to a Collector, too"),
+    ("OTEL_AGENTS_CONTENT=full otel-agents demo", "with prompts and answers"),
+    ("OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318", "send it to a Collector as well"),
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("questions", nargs="*", metavar="QUESTION", help="what to ask a model of your own (--base-url); default: two questions about a journey")
+    parser.add_argument("questions", nargs="*", metavar="QUESTION", help="questions for a model of your own (--base-url); default: two about a trip")
     parser.add_argument("--base-url", metavar="URL", help="an OpenAI-compatible endpoint, such as http://localhost:11434/v1")
     parser.add_argument("--model", metavar="NAME", help=f"its model (default: {SCRIPTED_MODEL})")
     parser.add_argument("--api-key-env", default="OPENAI_API_KEY", metavar="NAME", help="the variable that holds its key (default: OPENAI_API_KEY)")
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the program, then print what was recorded; 1 when it failed or nothing was recorded."""
+    """Run the program, then print what was recorded; 1 if it failed or nothing was recorded."""
     if wrong := misuse(options):
         screen.say(wrong)
         return 2
@@ -60,9 +60,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def misuse(options: argparse.Namespace) -> str:
-    """What doesn't go together, with what to write instead."""
+    """The error for options that don't go together; empty if they do."""
     if options.questions and not options.base_url:
-        return "otel-agents demo: the scripted model knows its own two questions only; give --base-url (and --model) to ask a real one"
+        return "otel-agents demo: the scripted model only knows its own two questions; use --base-url (and --model) to ask a real one"
     if options.model and not options.base_url:
         return "otel-agents demo: --model needs --base-url, the endpoint that serves it"
     return ""
@@ -70,7 +70,7 @@ def misuse(options: argparse.Namespace) -> str:
 
 @contextmanager
 def endpoint(options: argparse.Namespace) -> Iterator[str]:
-    """The endpoint that was named, or our scripted model, for as long as the program runs."""
+    """The given endpoint, or the scripted model's, which runs as long as the program."""
     if options.base_url:
         yield options.base_url
         return
@@ -82,12 +82,12 @@ def endpoint(options: argparse.Namespace) -> Iterator[str]:
 
 
 def run_program(options: argparse.Namespace, base_url: str, conversation: str) -> int:
-    """Run it as its user would, and give its exit status; its output is shown as it comes."""
+    """Run the program as a user would and return its exit status; its output is shown as it arrives."""
     words = command(options, base_url, conversation)
     announce(options, words, base_url)
     try:
         return subprocess.run(words, env=environment(options), stdout=sys.stderr if options.json else None, check=False).returncode
-    except KeyboardInterrupt:  # the program got it, too, and has ended
+    except KeyboardInterrupt:  # the program received it as well, and has ended
         return INTERRUPTED
 
 
@@ -99,12 +99,12 @@ def command(options: argparse.Namespace, base_url: str, conversation: str) -> li
 
 
 def program() -> Path:
-    """The assistant's program, which travels with the package."""
+    """The assistant's program, which is part of the package."""
     return next(home / PROGRAM for home in HOMES if (home / PROGRAM).exists())
 
 
 def environment(options: argparse.Namespace) -> dict[str, str]:
-    """Ours switched on; litellm kept from asking the network for its price list, which it has on board."""
+    """The environment with otel-agents enabled, and litellm told to use its bundled price list instead of downloading one."""
     given = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONUNBUFFERED": "1", **launch.environment(os.environ)}
     return given | ({"OTEL_AGENTS_JOURNAL_DIR": str(options.journal.resolve())} if options.journal else {})
 
@@ -133,18 +133,18 @@ def report(options: argparse.Namespace, conversation: str, status: int) -> int:
     if not found:
         screen.say(f"otel-agents demo: the program ended with status {status} and nothing was recorded in {search.folder.path}; `otel-agents doctor` says why.")
     elif status:
-        screen.say(f"otel-agents demo: the program ended with status {status}; what it recorded until then is there all the same.")
+        screen.say(f"otel-agents demo: the program ended with status {status}; what it had recorded until then is shown above.")
     return int(status != 0 or not found)
 
 
 def show(search: Search, found: list[Found]) -> None:
-    """The trees, where they are, and what to do next."""
+    """Print the traces as trees, where they are stored, and what to try next."""
     console = screen.console()
     for one in found:
         console.rule(style="dim")
         trace.show(one.trace, logs_of(search.folder, one.summary.trace_id))
     console.rule(style="dim")
-    print(f"It all lies in {search.folder.path}\n\nNext")
+    print(f"Recorded in {search.folder.path}\n\nNext")
     width = max(len(words) for words, _ in NEXT)
     for words, meaning in NEXT:
         print(f"  {words.ljust(width)}  {meaning}")

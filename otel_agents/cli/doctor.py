@@ -1,6 +1,6 @@
-"""Say what is installed, activated and patched, where what is recorded goes, what waits and what was lost; and how to mend what is wrong.
+"""Check what is installed, active and instrumented, where telemetry goes, what is waiting and what was lost; and say how to fix what is wrong.
 
-Exit status 1 when something is wrong.
+The exit status is 1 if something is wrong.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ LABEL = 19
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     journal_options.add_journal(parser)
-    parser.add_argument("--offline", action="store_true", help="don't ask the endpoint")
+    parser.add_argument("--offline", action="store_true", help="don't contact the endpoint")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print all that was looked at; 1 when something is wrong."""
+    """Print the result of every check; 1 if something is wrong."""
     sections = examine(options)
     wrong = [fact for section in sections for fact in section.facts if fact.state == WRONG]
     if options.json:
@@ -41,7 +41,7 @@ def examine(options: argparse.Namespace) -> list[Section]:
     settings, problems = load_forgiving()
     folder = Folder(options.journal or settings.journal_dir)
     if not options.json:
-        screen.say("otel-agents: starting a Python and loading the libraries, a few seconds …")
+        screen.say("otel-agents: starting a Python process and importing the libraries; this takes a few seconds …")
     seen = checks.probe()
     found = [
         checks.installation(),
@@ -56,7 +56,7 @@ def examine(options: argparse.Namespace) -> list[Section]:
 
 
 def presentable(section: Section) -> Section:
-    """The section without a credential that something in it has repeated."""
+    """The section with every text redacted: it may quote settings or error messages."""
     facts = [replace(fact, text=messages.line(fact.text), fix=messages.line(fact.fix)) for fact in section.facts]
     return Section(section.title, facts, messages.public("", section.data))
 
@@ -76,11 +76,11 @@ def show(sections: list[Section], wrong: list[Fact]) -> None:
         for fact, above in zip(section.facts, [None, *section.facts], strict=False):
             console.print(Padding(line(fact, says_fix=above is None or above.fix != fact.fix), (0, 0, 0, 2)))
         console.print()
-    console.print(Text(f"{screen.plural(len(wrong), 'problem')} to mend" if wrong else "Everything is in order.", "bold red" if wrong else "bold green"))
+    console.print(Text(f"{screen.plural(len(wrong), 'problem')} to fix" if wrong else "Everything is in order.", "bold red" if wrong else "bold green"))
 
 
 def line(fact: Fact, *, says_fix: bool = True) -> Any:
-    """Mark, label, what was found; below it, where there is something to do, what, unless the line above said the same."""
+    """Mark, label and text; below, the fix, unless the line above has the same one."""
     from rich.table import Table
     from rich.text import Text
 

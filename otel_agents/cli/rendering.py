@@ -1,4 +1,4 @@
-"""What a stack is given of boards and rules: rendered into its own folder, with the thresholds of the configuration file and the places of its stores."""
+"""Dashboards and rules for a stack: rendered into its folder, with the thresholds of the configuration file and the addresses of its stores."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from otel_agents.stack.problem import writing
 
 
 def thresholds(home: Home) -> Thresholds:
-    """Those of the configuration file; where it has none, those that this stack was given last. Raises SettingsError."""
+    """The alert thresholds of the configuration file; if it has none, those that this stack was last given. Raises SettingsError."""
     asked = load().alerts
     if asked or not home.thresholds.exists():
         return asked
@@ -28,7 +28,7 @@ def thresholds(home: Home) -> Thresholds:
 
 
 def give(stack: Native | Compose, home: Home, alerts: Thresholds) -> list[Path]:
-    """Write boards, rules and provisioning into the stack's folder, and remember the thresholds. Raises Problem."""
+    """Write dashboards, rules and provisioning files into the stack's folder, and store the thresholds. Raises Problem."""
     home.make()
     places = on_loopback(home, stack.record().ports) if isinstance(stack, Native) else IN_CONTAINERS
     with writing():
@@ -37,5 +37,5 @@ def give(stack: Native | Compose, home: Home, alerts: Thresholds) -> list[Path]:
 
 
 def on_loopback(home: Home, ports: Mapping[str, int]) -> Places:
-    """Where a Grafana of this machine finds the stores of processes, and the boards."""
+    """The addresses at which a Grafana on this machine finds the native stack's stores, and the folder of the dashboards."""
     return Places({name: f"http://{LOOPBACK}:{ports[name]}" for name in IN_CONTAINERS.urls}, str(home.grafana / "dashboards"))

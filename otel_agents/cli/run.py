@@ -5,7 +5,7 @@
   otel-agents run celery worker …         a command of this environment
   otel-agents run -- python -X dev app.py any other command line
 
-The program replaces this command: signals reach it, and its exit status is the status.
+The program replaces this process: it receives all signals, and its exit status is passed on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import otel_agents
 from otel_agents.cli.screen import say
 
 SWITCH = "OTEL_AGENTS_ENABLED"
-NOT_FOUND, NOT_EXECUTABLE = 127, 126  # what a shell says
+NOT_FOUND, NOT_EXECUTABLE = 127, 126  # a shell's exit statuses
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,14 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Become the program; returns only when it can't be started."""
+    """Replace this process by the program; returns only if it can't be started."""
     words = command(options.words, options.module)
     if not words:
         say("otel-agents run: which program? For example: otel-agents run app.py, or: otel-agents run -m package.module")
         return 2
     program = found(words[0])
     if program is None:
-        say(f"otel-agents run: there is no program {words[0]!r}: neither a file that can be run nor a command on PATH. For a module: otel-agents run -m MODULE")
+        say(f"otel-agents run: no program {words[0]!r}: neither an executable file nor a command on PATH. For a module: otel-agents run -m MODULE")
         return NOT_FOUND
     try:
         os.execve(program, words, environment(os.environ))
@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def command(words: list[str], module: list[str] | None = None) -> list[str]:
-    """The command line to execute: Python files and modules run by this interpreter, everything else as it stands."""
+    """The command line to execute: Python files and modules with this interpreter, anything else unchanged."""
     if module is not None:
         return [sys.executable, "-m", *module] if module else []
     plain = words[1:] if words[:1] == ["--"] else words
@@ -61,7 +61,7 @@ def is_python(path: Path) -> bool:
 
 
 def found(program: str) -> str | None:
-    """Where the program is: this environment's commands come first, as its `bin` need not be on PATH."""
+    """The program's path. This environment's commands come first: its `bin` folder may not be on PATH."""
     beside = os.path.dirname(sys.executable)
     return shutil.which(program, path=os.pathsep.join((beside, os.environ.get("PATH", os.defpath))))
 
@@ -70,7 +70,7 @@ def found(program: str) -> str | None:
 
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:
-    """The environment with our switch on, and our start-up module in reach where no .pth file of ours is read."""
+    """The environment with otel-agents enabled; where Python reads no .pth file of ours, our start-up module is put on PYTHONPATH."""
     return switched(given, None if pth_files() else sitecustomize_folder())
 
 
@@ -80,7 +80,7 @@ def switched(given: Mapping[str, str], folder: Path | None) -> dict[str, str]:
 
 
 def pth_files() -> list[Path]:
-    """Our files that this interpreter reads when it starts."""
+    """Our start-up files in this interpreter's site-packages folders."""
     folders = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
     names = ("otel_agents.start", "otel_agents.pth") if sys.version_info >= (3, 15) else ("otel_agents.pth",)
     return [path for folder in folders for name in names if (path := Path(folder) / name).exists()]

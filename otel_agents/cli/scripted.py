@@ -1,6 +1,6 @@
-"""The demo's model: an OpenAI-compatible server on loopback that speaks the real protocol and follows a script, so that no key and no network is needed.
+"""The demo's model: an OpenAI-compatible server on loopback that speaks the real protocol but follows a script, so that no API key and no network is needed.
 
-It streams, calls tools, counts tokens (cached ones too, from the second request of a conversation on), and refuses the very first request with a 429.
+It streams, calls tools, reports token usage (with cached tokens from the second request of a conversation on), and rejects the very first request with a 429.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ ANSWERS = (
     "By train, as you prefer: one leaves at 07:40 and a night train at 21:43; each takes about 10 h 20 m. I would take the night train and win a day.",
 )
 FIRST_CALLS = ((("weather", {"city": "Lisbon"}),), (("trains", {"origin": "Madrid", "destination": "Lisbon"}),))
-CHARACTERS_A_TOKEN = 4
+CHARACTERS_PER_TOKEN = 4
 THINKING_S, PAUSE_S = 0.12, 0.012
 
 
 class Model:
-    """What it answers is decided by the messages alone, as with a real model."""
+    """The script. Its answers depend on the messages only, as with a real model."""
 
     def __init__(self) -> None:
         self.is_busy = True
         self.seen = ""
 
     def refuses(self) -> bool:
-        """The first request comes too soon; a client that waits and asks again is served."""
+        """Whether to reject this request with a 429: only the first one, so that a client that retries is served."""
         was_busy, self.is_busy = self.is_busy, False
         return was_busy
 
     def answer(self, messages: list[Json]) -> tuple[str, list[Json]]:
-        """Text and tool calls: look it up first, ask again where that failed, then say it."""
+        """Text and tool calls: first call a tool, call it again if it failed, then answer."""
         turn = max(0, sum(message["role"] == "user" for message in messages) - 1) % len(ANSWERS)
         last = messages[-1]
         if last["role"] != "tool":
@@ -49,12 +49,12 @@ class Model:
         return ANSWERS[turn], []
 
     def usage(self, messages: list[Json], text: str, calls: list[Json]) -> Json:
-        """Tokens, roughly a quarter of the characters; what was sent the last time, too, is cached in steps of 16."""
+        """Token counts, about one per four characters; the prefix shared with the previous request counts as cached, in multiples of 16."""
         sent = json.dumps(messages)
         again = shared_prefix(sent, self.seen)
         self.seen = sent
-        given, came = len(sent) // CHARACTERS_A_TOKEN, (len(text) + len(json.dumps(calls))) // CHARACTERS_A_TOKEN
-        cached = again // CHARACTERS_A_TOKEN // 16 * 16
+        given, came = len(sent) // CHARACTERS_PER_TOKEN, (len(text) + len(json.dumps(calls))) // CHARACTERS_PER_TOKEN
+        cached = again // CHARACTERS_PER_TOKEN // 16 * 16
         return {
             "prompt_tokens": given,
             "completion_tokens": came,
@@ -76,7 +76,7 @@ def shared_prefix(one: str, other: str) -> int:
 
 
 def choices(text: str, calls: list[Json]) -> Iterator[tuple[Json, str | None]]:
-    """The deltas of one streamed answer and, with the last, why it ended."""
+    """The deltas of one streamed answer, the last with its finish reason."""
     yield {"role": "assistant", "content": None if calls else ""}, None
     for word in text.split(" ") if text else ():
         yield {"content": f"{word} "}, None
@@ -93,7 +93,7 @@ class Server(ThreadingHTTPServer):
         self.model = Model()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away (Ctrl-C) is none of our troubles."""
+        """Ignore clients that disconnect (Ctrl-C)."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -151,7 +151,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """The program's output is what counts."""
+        """Log nothing: the output belongs to the program."""
 
 
 class ScriptedModel:

@@ -59,7 +59,7 @@ def test_what_is_wrong_and_how_to_mend_it(command: Command, monkeypatch: pytest.
     assert "connection refused" in result.out
     assert "start the Collector there" in " ".join(result.out.split())
     assert "OTEL_AGENTS_CONTENT='everything'" in result.out
-    assert "4 problems to mend" in result.out
+    assert "4 problems to fix" in result.out
     assert "secret" not in result.out
 
 
@@ -78,7 +78,7 @@ def test_an_endpoint_over_grpc(monkeypatch: pytest.MonkeyPatch) -> None:
         assert {state for state, _ in facts(checks.destinations(load(), offline=False)).values()} == {"ok"}
 
 
-@pytest.mark.parametrize(("status", "fix"), [(401, "OTEL_EXPORTER_OTLP_HEADERS"), (404, "/v1/traces is added"), (503, "the endpoint's own log")])
+@pytest.mark.parametrize(("status", "fix"), [(401, "OTEL_EXPORTER_OTLP_HEADERS"), (404, "/v1/traces is appended"), (503, "the endpoint's log")])
 def test_an_endpoint_that_refuses(status: int, fix: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with http_receiver(lambda request: Reply(status)) as receiver:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.url)
@@ -97,9 +97,9 @@ def test_signals_that_go_nowhere_or_stay(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("OTEL_METRICS_EXPORTER", "none")
     found = facts(checks.destinations(load(), offline=False))
     assert found == {
-        "traces": ("ok", "the journal, and stays there (no endpoint is set)"),
+        "traces": ("ok", "the journal only (no endpoint is set)"),
         "metrics": ("note", "nowhere: switched off"),
-        "logs": ("ok", "the journal, and stays there (no endpoint is set)"),
+        "logs": ("ok", "the journal only (no endpoint is set)"),
     }
 
 
