@@ -12,7 +12,7 @@ import pytest
 from otlp_server import http_receiver
 from processes import Done, ran, run, written
 
-PROGRAM = Path(__file__).parent / "programs" / "providers_program.py"
+PROGRAM = Path(__file__).parents[1] / "programs" / "providers_program.py"
 SPANS = ["early-1", "late-1", "step ours-1"]
 LOGS = ["early-log-1", "log-1"]
 BEFORE = {"spans": ["early-0", "late-0", "step ours-0"], "logs": ["early-log-0", "log-0"]}
