@@ -619,5 +619,5 @@ def test_without_a_home_that_can_be_written_it_is_temporary(monkeypatch: pytest.
 
 def test_loading_reads_no_yaml_and_no_toml_library_without_a_file() -> None:
     program = "import sys; from otel_agents.config.settings import load; load(); print({'yaml', 'tomllib', 'difflib', 'hashlib'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env={"PYTHONPATH": str(Path(__file__).parents[1])})
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env={"PYTHONPATH": str(Path(__file__).parents[2])})
     assert done.stdout.strip() == "set()"

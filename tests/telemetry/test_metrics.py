@@ -21,7 +21,7 @@ from otel_agents.telemetry.context import Context, engine
 from otel_agents.telemetry.guard import swallow
 from otel_agents.testing import Telemetry, attributes_of, capture
 
-PROGRAM = Path(__file__).parent / "programs" / "workers.py"
+PROGRAM = Path(__file__).parents[1] / "programs" / "workers.py"
 SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
 TOKENS = [float(4**power) for power in range(14)]
 CALL = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "gpt-4o", "gen_ai.response.model": "gpt-4o-2024-08-06"}
