@@ -21,12 +21,12 @@ from typing import Any
 from otel_agents.analysis.folder import Folder
 from otel_agents.analysis.folder import Segment as Kept
 from otel_agents.cli import journal_options, screen
-from otel_agents.config.otel_variables import SIGNALS
 from otel_agents.config.settings import Endpoint, Settings, load
 from otel_agents.journal.batches import Line, batches, lines_of
 from otel_agents.journal.delivery import FAILING, SignalSender
 from otel_agents.journal.files import NAME, Segment, as_sent
 from otel_agents.journal.tally import Offsets, Said, Tally
+from otel_agents.otlp.signals import SIGNALS
 from otel_agents.redaction.urls import without_credentials
 
 PATIENCE_S = 60.0
