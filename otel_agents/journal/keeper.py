@@ -18,20 +18,20 @@ class Keeper:
     def _begin(self) -> None:
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._thread: threading.Thread | None = None
+        self.thread: threading.Thread | None = None
         self._stopping = False
 
     def ensure(self) -> None:
-        """Run, if it does not; costs an attribute when it does."""
-        if self._thread is None and not self._stopping:
+        """Start the thread, unless it runs already or was stopped for good."""
+        if self.thread is None and not self._stopping:
             with self._lock:
-                if self._thread is None:
+                if self.thread is None:
                     thread = threading.Thread(target=self._run, args=(self._wake,), name="otel-agents", daemon=True)
                     try:
                         thread.start()
                     except RuntimeError:  # the interpreter is on its way out: `stop` does what is left
                         return
-                    self._thread = thread
+                    self.thread = thread
 
     def _run(self, wake: threading.Event) -> None:
         next_collection = time.monotonic() + self._collect_every
@@ -44,7 +44,7 @@ class Keeper:
     def pause(self, timeout: float) -> None:
         """Stop the thread, until somebody calls `ensure` again; waits `timeout` seconds at most."""
         with self._lock:
-            thread, self._thread = self._thread, None
+            thread, self.thread = self.thread, None
             self._wake.set()
             self._wake = threading.Event()
         if thread is not None and thread is not threading.current_thread():
