@@ -178,7 +178,7 @@ for number, at in enumerate((0, 30 * DAY, -3 * DAY, 0, -400 * DAY, 8 * DAY, 0)):
             trace.get_tracer("theirs").start_span("given", start_time=1, attributes={"item": f"given{number}"}).end()
         os._exit(0)
     assert os.waitpid(pid, 0)[1] == 0
-    for _, shipper in lifecycle.process.pipeline._stores:
+    for _, shipper in lifecycle.process.pipeline.store._kept:
         shipper._caps.enforce()
         shipper.run_once()
 """
