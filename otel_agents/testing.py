@@ -7,7 +7,7 @@ assert [span["name"] for span in telemetry.spans] == ["invoke_agent run"]
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,13 +15,11 @@ from typing import Any
 
 import orjson
 
+from otel_agents.otlp.any_value import attributes_of, value_of
+from otel_agents.otlp.segment_names import SEGMENT
+from otel_agents.otlp.signals import METRIC_DATA, NESTING, SIGNALS, SPAN_KINDS
+
 Json = dict[str, Any]
-ITEMS = {
-    "traces": ("resourceSpans", "scopeSpans", "spans"),
-    "logs": ("resourceLogs", "scopeLogs", "logRecords"),
-    "metrics": ("resourceMetrics", "scopeMetrics", "metrics"),
-}
-KINDS = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
 STATUSES = {0: "unset", 1: "ok", 2: "error"}
 
 
@@ -34,7 +32,7 @@ class Telemetry:
 
     def lines(self, signal: str) -> list[bytes]:
         """The raw OTLP/JSON lines of "traces", "logs" or "metrics"."""
-        found = [line for file in sorted(self.journal.glob(f"*/{signal}-*.jsonl"), key=_number) for line in file.read_bytes().splitlines()]
+        found = [line for file in sorted(self.journal.glob(f"*/{signal}-*.jsonl"), key=_order) for line in file.read_bytes().splitlines()]
         return found or self._lines.get(signal, [])
 
     @property
@@ -74,15 +72,13 @@ class Telemetry:
 
     def keep(self) -> None:
         """Hold what the journal says beyond the journal's life."""
-        self._lines = {signal: self.lines(signal) for signal in ITEMS}
+        self._lines = {signal: self.lines(signal) for signal in SIGNALS}
 
     def _items(self, signal: str) -> Iterator[tuple[Json, Json, Json]]:
-        of_resource, of_scope, of_item = ITEMS[signal]
         for line in self.lines(signal):
-            for resource in orjson.loads(line)[of_resource]:
-                for scope in resource[of_scope]:
-                    for item in scope[of_item]:
-                        yield item, {**scope.get("scope", {}), "schema_url": scope.get("schemaUrl", "")}, attributes_of(resource.get("resource", {}))
+            for resource, scope, items in NESTING[signal].walk(orjson.loads(line)):
+                for item in items:
+                    yield item, {**scope.get("scope", {}), "schema_url": scope.get("schemaUrl", "")}, attributes_of(resource.get("resource", {}))
 
 
 @contextmanager
@@ -110,36 +106,15 @@ def capture(**settings: Any) -> Iterator[Telemetry]:
                 lifecycle.begin(asked)
 
 
-def attributes_of(record: Mapping[str, Any]) -> Json:
-    """The attributes of an OTLP/JSON record as a plain mapping."""
-    return {pair["key"]: value_of(pair["value"]) for pair in record.get("attributes", ())}
-
-
-def value_of(value: Mapping[str, Any]) -> Any:
-    """An OTLP/JSON AnyValue as a plain value."""
-    for kind, held in value.items():
-        if kind == "intValue":
-            return int(held)
-        if kind == "doubleValue":
-            return float(held)
-        if kind == "arrayValue":
-            return [value_of(one) for one in held.get("values", ())]
-        if kind == "kvlistValue":
-            return {pair["key"]: value_of(pair["value"]) for pair in held.get("values", ())}
-        return held
-    return None
-
-
-def _number(file: Path) -> tuple[str, int]:
-    stem = file.name.removesuffix(".jsonl").removesuffix(".sent")
-    owner, _, number = stem.rpartition("-")
-    return owner, int(number) if number.isdigit() else 0
+def _order(file: Path) -> tuple[str, int]:
+    parts = SEGMENT.fullmatch(file.name)
+    return (parts["owner"], int(parts["number"])) if parts is not None else (file.name, 0)
 
 
 def _span(item: Json, scope: Json, resource: Json) -> Json:
     return {
         "name": item["name"],
-        "kind": KINDS.get(item.get("kind", 0), "unspecified"),
+        "kind": SPAN_KINDS[item.get("kind", 0)],
         "status": STATUSES[item.get("status", {}).get("code", 0)],
         "message": item.get("status", {}).get("message", ""),
         "attributes": attributes_of(item),
@@ -170,7 +145,7 @@ def _log(item: Json, scope: Json, resource: Json) -> Json:
 
 
 def _points(metric: Json) -> Iterator[Json]:
-    for kind in ("sum", "gauge", "histogram", "exponentialHistogram"):
+    for kind in METRIC_DATA:
         for point in metric.get(kind, {}).get("dataPoints", ()):
             told = {"value": float(point["asDouble"]) if "asDouble" in point else int(point["asInt"])} if "asDouble" in point or "asInt" in point else {}
             counted = (

@@ -12,10 +12,9 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from otel_agents.analysis.items import SHAPES, Decoder, Item, Log, Point, Span
-
-NAME = re.compile(r"(?P<signal>traces|logs|metrics)-(?P<owner>.+)-(?P<number>\d+)(?P<sent>\.sent)?\.jsonl")
-SENT = ".sent.jsonl"
+from otel_agents.analysis.items import Decoder, Item, Log, Point, Span
+from otel_agents.otlp.segment_names import SEGMENT, as_sent, stem
+from otel_agents.otlp.signals import SIGNALS
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +32,7 @@ class Segment:
     @property
     def key(self) -> str:
         """Its name, whether it was sent meanwhile or not."""
-        return f"{self.destination}/{self.path.name.removesuffix('.jsonl').removesuffix('.sent')}"
+        return f"{self.destination}/{stem(self.path)}"
 
 
 class Folder:
@@ -42,7 +41,7 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.unreadable: dict[Path, str] = {}
-        self._decoders = {signal: Decoder(signal) for signal in SHAPES}
+        self._decoders = {signal: Decoder(signal) for signal in SIGNALS}
 
     @property
     def skipped(self) -> int:
@@ -50,7 +49,7 @@ class Folder:
 
     def segments(self, *signals: str, since: int = 0) -> list[Segment]:
         """The segments of these signals (all when none is named) written to at `since` or later, newest first."""
-        wanted = signals or tuple(SHAPES)
+        wanted = signals or SIGNALS
         found = {one.key: one for folder in self.destinations() for one in self._within(folder) if one.signal in wanted and one.modified >= since}
         return sorted(found.values(), key=lambda one: (one.modified, one.path.name), reverse=True)
 
@@ -60,7 +59,7 @@ class Folder:
 
     def _within(self, folder: Path) -> Iterator[Segment]:
         for entry in self._entries(folder):
-            if (named := NAME.fullmatch(entry.name)) and (segment := segment_of(entry, folder.name, named)):
+            if (named := SEGMENT.fullmatch(entry.name)) and (segment := segment_of(entry, folder.name, named)):
                 yield segment
 
     def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
@@ -115,4 +114,4 @@ def segment_of(entry: os.DirEntry[str], destination: str, named: re.Match[str]) 
 def opened(path: Path) -> BinaryIO:
     with suppress(FileNotFoundError):
         return path.open("rb")
-    return path.with_name(path.name.removesuffix(".jsonl") + SENT).open("rb")  # it was sent since it was listed
+    return as_sent(path).open("rb")  # it was sent since it was listed

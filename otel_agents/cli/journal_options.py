@@ -15,6 +15,7 @@ from pathlib import Path
 from otel_agents.analysis.folder import Folder
 from otel_agents.analysis.search import Search, Wanted
 from otel_agents.cli.screen import plural, say
+from otel_agents.otlp.segment_names import owner_of
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 SECOND = 10**9
@@ -94,11 +95,6 @@ class Living:
         for segment in self.folder.segments():
             found[segment.owner].append(segment.path)
         return found
-
-
-def owner_of(path: Path) -> str:
-    """The process that a segment's name names."""
-    return path.name.partition("-")[2].rpartition("-")[0]
 
 
 def is_locked(path: Path) -> bool:

@@ -15,7 +15,8 @@ from typing import Any
 from otel_agents.analysis.folder import Folder, Segment
 from otel_agents.cli import journal_options, screen
 from otel_agents.journal.caps import acknowledged
-from otel_agents.journal.files import BESIDE, BROKEN_OFF, NAME, lines_after, locked
+from otel_agents.journal.files import BESIDE, BROKEN_OFF, lines_after, locked
+from otel_agents.otlp.segment_names import owner_of
 
 LOCAL = "local"
 LEFTOVER_S = 3600
@@ -61,8 +62,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def ours(folder: Folder) -> list[Segment]:
-    """The segments that we wrote: by their whole name, in the folder of a destination, no links."""
-    return [one for one in folder.segments() if NAME.fullmatch(one.path.name) and one.path.parent != folder.path and not one.path.is_symlink()]
+    """The segments in the folders of destinations, without links."""
+    return [one for one in folder.segments() if one.path.parent != folder.path and not one.path.is_symlink()]
 
 
 # ------------------------------------------------------------------------------------------------ what goes
@@ -117,7 +118,7 @@ def deleted(one: Fate) -> Fate:
 
 def sweep(destination: Path) -> None:
     """Delete what dead processes left beside their segments, and the folder when nothing is in it."""
-    owners = {journal_options.owner_of(path) for path in destination.glob("*.jsonl")}
+    owners = {owner_of(path) for path in destination.glob("*.jsonl")}
     with suppress(OSError):  # what stays is small, and the next time comes
         for path in leftovers(destination, owners):
             path.unlink()

@@ -24,8 +24,9 @@ from otel_agents.cli import journal_options, screen
 from otel_agents.config.settings import Endpoint, Settings, load
 from otel_agents.journal.batches import Line, batches, lines_of
 from otel_agents.journal.delivery import FAILING, SignalSender
-from otel_agents.journal.files import NAME, Segment, as_sent
+from otel_agents.journal.files import Segment
 from otel_agents.journal.tally import Offsets, Said, Tally
+from otel_agents.otlp.segment_names import as_sent
 from otel_agents.otlp.signals import SIGNALS
 from otel_agents.redaction.urls import without_credentials
 
@@ -125,7 +126,7 @@ class Replay:
     def waiting(self) -> list[tuple[Kept, int]]:
         """The segments with something to send and the offsets where it begins, oldest first."""
         kept = self.folder.segments(*self.endpoints, since=self.options.since)
-        found = [(one, min(self.memory.sent.get(one.key, 0), one.size)) for one in reversed(kept) if NAME.fullmatch(one.path.name)]
+        found = [(one, min(self.memory.sent.get(one.key, 0), one.size)) for one in reversed(kept)]
         return [(one, offset) for one, offset in found if offset < one.size and not self.is_on_its_way(one)]
 
     def is_on_its_way(self, one: Kept) -> bool:

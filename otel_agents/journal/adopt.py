@@ -9,9 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from otel_agents.journal.files import NAME, OFFSETS, Segment, as_sent, locked, owner_of, release
+from otel_agents.journal.files import OFFSETS, Segment, locked, release
 from otel_agents.journal.runs import Count, closed, died, is_last, told_again
 from otel_agents.journal.tally import Offsets
+from otel_agents.otlp.segment_names import SEGMENT, as_sent, owner_of
 
 ELECTION = "adopter.lock"
 TOGETHER = 64  # dead segments sent at once: most hold a few lines
@@ -99,7 +100,7 @@ class Adopter:
 
     def _dead(self, name: str, signals: set[str]) -> Segment | None:
         """The segment of that name, locked by us, if its process is gone and there is a way for its signal."""
-        parts = NAME.fullmatch(name)
+        parts = SEGMENT.fullmatch(name)
         if parts is None or parts["sent"] or parts["owner"] == self._own or parts["signal"] not in signals:
             return None
         path = self._folder / name

@@ -9,10 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from otel_agents.journal.files import BESIDE, BROKEN_OFF, NAME, OFFSETS, lines_after, locked, owner_of
+from otel_agents.journal.files import BESIDE, BROKEN_OFF, OFFSETS, lines_after, locked
 from otel_agents.journal.runs import told_again
 from otel_agents.journal.segments import Journal
 from otel_agents.journal.tally import Offsets
+from otel_agents.otlp.segment_names import SEGMENT, owner_of
 
 SENT_STAYS_S = 86400.0
 LEFTOVER_S = 3600.0  # a file that its process died over, before it had its name
@@ -148,7 +149,7 @@ def scanned(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def examined(entry: os.DirEntry[str], max_age_s: float) -> Iterator[Kept]:
-    parts = NAME.fullmatch(entry.name)
+    parts = SEGMENT.fullmatch(entry.name)
     if parts is not None:
         status = entry.stat(follow_symlinks=False)
         yield Kept(Path(entry.path), parts["signal"], bool(parts["sent"]), status.st_size, status.st_mtime)

@@ -12,11 +12,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-NAME = re.compile(r"(?P<signal>traces|logs|metrics)-(?P<owner>\d+-[0-9a-f]+-[0-9a-f]+)-(?P<number>\d+)(?P<sent>\.sent)?\.jsonl")
+from otel_agents.otlp.segment_names import OWNER, SEGMENT
+
 OFFSETS = ".offsets.json"
 UNFINISHED = ".tmp"
-BESIDE = re.compile(r"\d+-[0-9a-f]+-[0-9a-f]+\.offsets\.json")
-BROKEN_OFF = re.compile(rf"(?:{NAME.pattern}|{BESIDE.pattern}\.\d+)\.tmp")  # its process died before it had its name
+BESIDE = re.compile(rf"{OWNER}\.offsets\.json")
+BROKEN_OFF = re.compile(rf"(?:{SEGMENT.pattern}|{BESIDE.pattern}\.\d+)\.tmp")  # its process died before it had its name
 CHUNK = 2**20
 DESCRIPTORS = 2**20  # more than a process may have, and less than any address
 CREATE = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
@@ -98,16 +99,6 @@ def locked(path: Path) -> int | None:
         return fd
     os.close(fd)
     return None
-
-
-def as_sent(path: Path) -> Path:
-    return path.with_name(path.name.removesuffix(".jsonl") + ".sent.jsonl")
-
-
-def owner_of(path: Path) -> str:
-    """The process whose segment it is, by the name that it gave itself; empty where it is no segment."""
-    parts = NAME.fullmatch(path.name)
-    return parts["owner"] if parts is not None else ""
 
 
 def lines_after(fd: int, offset: int) -> int:

@@ -19,8 +19,10 @@ import orjson
 
 from otel_agents import semconv as names
 from otel_agents.journal.encode import HEAD, TAIL_START
-from otel_agents.journal.files import CHUNK, NAME, as_sent, owner_of
+from otel_agents.journal.files import CHUNK
 from otel_agents.journal.values import Json
+from otel_agents.otlp.segment_names import SEGMENT, as_sent, owner_of, segment_name
+from otel_agents.otlp.signals import NESTING
 
 RUN = b'"eventName":"otel_agents.run.'  # outside of a string, where every quote is escaped, only a record's own name looks like this
 STARTED = f'"eventName":"{names.EVENT_OA_RUN_STARTED}"'.encode()
@@ -83,8 +85,10 @@ def told_again(fd: int) -> int:
 
 def is_last(path: Path) -> bool:
     """Whether the process began no later segment of this signal: then it says which runs were open at the end."""
-    stem, _, number = path.name.removesuffix(".jsonl").rpartition("-")
-    later = path.with_name(f"{stem}-{int(number) + 1}.jsonl")
+    parts = SEGMENT.fullmatch(path.name)
+    if parts is None:
+        return False
+    later = path.with_name(segment_name(parts["signal"], parts["owner"], int(parts["number"]) + 1))
     return not (later.exists() or as_sent(later).exists())
 
 
@@ -158,7 +162,7 @@ def ended(run: Json, steps: LastSteps, found_at: int) -> Json:
 def of_instance(tail: bytes, owner: str) -> bytes:
     """The end of a metric's line, whose instance is the process alone: a log's may have the one that the program's own provider gives to all its processes."""
     line = orjson.loads(HEAD["metrics"] + tail)
-    resource = line["resourceMetrics"][0]["resource"]
+    resource = line[NESTING["metrics"].resources][0]["resource"]
     others = [one for one in resource.get("attributes", ()) if one["key"] != names.SERVICE_INSTANCE_ID]
     given = "".join(one["value"].get("stringValue", "") for one in resource.get("attributes", ()) if one["key"] == names.SERVICE_INSTANCE_ID)
     if given.endswith(owner):
@@ -177,8 +181,8 @@ class LastSteps:
 
     @cached_property
     def _traces(self) -> list[Path]:
-        owner = NAME.fullmatch(self._logs.name)
-        found = [(int(one["number"]), path) for path in self._logs.parent.iterdir() if (one := NAME.fullmatch(path.name)) and of(one, owner)]
+        owner = SEGMENT.fullmatch(self._logs.name)
+        found = [(int(one["number"]), path) for path in self._logs.parent.iterdir() if (one := SEGMENT.fullmatch(path.name)) and of(one, owner)]
         return [path for _, path in sorted(found, reverse=True)]
 
     def of(self, trace: str) -> tuple[str, str]:
@@ -188,7 +192,7 @@ class LastSteps:
                 content = path.read_bytes()
                 at = content.rindex(b'"traceId":"%s"' % trace.encode())
                 line = content[content.rfind(b"\n", 0, at) + 1 : content.index(b"\n", at)]
-                span = orjson.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+                _, _, (span, *_) = next(NESTING["traces"].walk(orjson.loads(line)))
                 return span["name"], span["endTimeUnixNano"]
         return "", "0"
 

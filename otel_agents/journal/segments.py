@@ -16,9 +16,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from otel_agents.journal.files import Segment, as_sent, create, is_held_up, is_same, lines_after, locked, new_owner, release
+from otel_agents.journal.files import Segment, create, is_held_up, is_same, lines_after, locked, new_owner, release
 from otel_agents.journal.runs import RUN, Runs
 from otel_agents.journal.tally import Dropped, Said, Tally
+from otel_agents.otlp.segment_names import as_sent, segment_name
+from otel_agents.otlp.signals import SIGNALS
 
 MIB = 2**20
 STALLED_AFTER = 0.2  # seconds that a write may take before further callers stop to join it
@@ -26,7 +28,6 @@ PARTING_S = 0.05  # what a process that ends gives to its threads' writes that a
 ASIDE_AT_ONCE = 64  # lines that one caller writes for those who were put aside
 ASIDE_BYTES = 8 * MIB
 SHARES = 16  # a segment is at most this part of the cap
-SIGNALS = 3  # as many segments are written to at once
 GROWING = 4  # what all writers may still add before they look at the folder again is at most this part of the cap
 FIRST_SHARE, FIRST_BYTES = 256, 2**15  # the first segment is small: a process that starts does not know yet how many others there are
 
@@ -151,12 +152,12 @@ class Journal:
     def share(self, writers: int) -> None:
         """Bytes that a segment may have: a share of what all who write to the folder may add together."""
         self.writers = writers
-        self.limit = min(self.rotate_bytes, self.cap_bytes // (GROWING * SIGNALS * writers))
+        self.limit = min(self.rotate_bytes, self.cap_bytes // (GROWING * len(SIGNALS) * writers))
 
     @property
     def reserve(self) -> int:
         """Bytes to be kept free for what is being written."""
-        return SIGNALS * self.writers * self.limit
+        return len(SIGNALS) * self.writers * self.limit
 
     def _is_stalled(self) -> bool:
         """Whether the disk holds up a writer; one that only waits for its turn on a busy machine says nothing of it."""
@@ -211,7 +212,7 @@ class Journal:
 
     def _create(self, signal: str) -> Segment:
         number = self._numbers.get(signal, 0) + 1
-        path = self.folder / f"{signal}-{self.owner}-{number}.jsonl"
+        path = self.folder / segment_name(signal, self.owner, number)
         head = self._runs.again(number) if signal == "logs" else b""
         try:
             new = create(signal, path, self._file_mode, head)

@@ -47,3 +47,5 @@ NESTING: Mapping[str, Nesting] = {
     "logs": Nesting("resourceLogs", "scopeLogs", "logRecords"),
 }
 SIGNALS = tuple(NESTING)
+SPAN_KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")  # by their numbers
+METRIC_DATA = ("sum", "gauge", "histogram", "exponentialHistogram")

@@ -18,7 +18,7 @@ from rig import Rig
 
 import otel_agents
 from otel_agents.analysis.folder import Folder
-from otel_agents.journal.files import NAME
+from otel_agents.otlp.segment_names import SEGMENT
 
 pytestmark = pytest.mark.own_attributes("item")
 PACKAGE = Path(otel_agents.__file__).parent
@@ -95,7 +95,7 @@ def test_foreign_files_are_left_alone(tmp_path: Path, figure: Figure_) -> None:
         (folder / "traces-3-a-b-1.jsonl").symlink_to(theirs)
         (folder / "traces-4-a-b-1.jsonl").symlink_to(tmp_path / "nowhere")
         reads = [name for segment in Folder(tmp_path / "journal").segments() for name in [segment.path.name] if "-a-b-" in name]
-        odd = {path for path in folder.iterdir() if (named := NAME.fullmatch(path.name)) and named["owner"].endswith("-a-b")}
+        odd = {path for path in folder.iterdir() if (named := SEGMENT.fullmatch(path.name)) and named["owner"].endswith("-a-b")}
         for path in (*foreign, theirs):
             os.utime(path, (1, 1))
         os.unlink(tmp_path / "journal" / "caps.stamp") if (tmp_path / "journal" / "caps.stamp").exists() else None

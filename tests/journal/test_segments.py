@@ -19,8 +19,9 @@ from pathlib import Path
 import pytest
 
 from otel_agents.journal import segments
-from otel_agents.journal.files import NAME, Segment, locked
+from otel_agents.journal.files import Segment, locked
 from otel_agents.journal.segments import Journal
+from otel_agents.otlp.segment_names import SEGMENT
 
 Dropped = dict[tuple[str, str], int]
 
@@ -60,7 +61,7 @@ def test_a_segment_is_named_locked_and_private(journal: Journal) -> None:
     journal.append("logs", b"b\n")
     journal.append("traces", b"c\n")
     paths = sorted(journal.folder.iterdir())
-    assert [NAME.fullmatch(path.name)["signal"] for path in paths] == ["logs", "traces"]  # type: ignore[index]
+    assert [SEGMENT.fullmatch(path.name)["signal"] for path in paths] == ["logs", "traces"]  # type: ignore[index]
     assert [path.read_bytes() for path in paths] == [b"b\n", b"a\nc\n"]
     assert all(is_locked(path) for path in paths)
     assert {stat.S_IMODE(path.stat().st_mode) for path in paths} == {0o600}
