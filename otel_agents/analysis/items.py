@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from otel_agents.otlp.any_value import attributes_of, value_of
-from otel_agents.otlp.signals import METRIC_DATA, NESTING, SPAN_KINDS
+from otel_agents.otlp.signals import HEAD, METRIC_DATA, NESTING, SPAN_KINDS, TAIL_START
 
 Json = dict[str, Any]
 NONE: Mapping[str, Any] = {}
@@ -159,7 +159,6 @@ READ: Mapping[str, Callable[[Json, Origin, str], Iterator[Item]]] = {
     "metrics": points,
     "logs": lambda record, origin, segment: iter((log(record, origin, segment),)),
 }
-TAIL = b'],"scope":{'  # outside of strings, where every quote is escaped, only the constant end of a line has it
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 
 
@@ -169,8 +168,7 @@ class Decoder:
     MAX_ORIGINS = 1024
 
     def __init__(self, signal: str) -> None:
-        self._nesting, self._read = NESTING[signal], READ[signal]
-        self._head = self._nesting.head
+        self._nesting, self._head, self._read = NESTING[signal], HEAD[signal], READ[signal]
         self.skipped = 0
         self._origins: dict[bytes, Origin] = {}
 
@@ -184,7 +182,7 @@ class Decoder:
             return self.items(line[glued:], segment) if glued > 0 else []
 
     def records(self, line: bytes) -> list[tuple[Json, Origin]]:
-        end = line.rfind(TAIL)
+        end = line.rfind(TAIL_START)
         if end < 0 or not line.startswith(self._head):
             return list(self.nested(orjson.loads(line)))
         try:

@@ -10,8 +10,8 @@ from typing import Any
 
 import orjson
 
-from otel_agents.journal.encode import HEAD, INNER, OUTER, TAIL_START
 from otel_agents.journal.files import Segment
+from otel_agents.otlp.signals import HEAD, INNER, OUTER, TAIL_START
 
 REQUEST_BYTES = 2**19  # half of a MiB: joined and compressed before the program could notice
 REQUEST_ITEMS = 2000

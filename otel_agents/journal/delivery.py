@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from otel_agents.journal.batches import joined
-from otel_agents.journal.encode import HEAD, OUTER, TAIL_START
 from otel_agents.journal.protobuf import message, request
 from otel_agents.journal.sizes import shrunk
 from otel_agents.journal.tally import Said, Tally
 from otel_agents.journal.wire import Answer, Http
 from otel_agents.journal.wire_grpc import Grpc
+from otel_agents.otlp.signals import HEAD, OUTER, TAIL_START
 
 if TYPE_CHECKING:
     from otel_agents.config.settings import Endpoint

@@ -15,7 +15,7 @@ from otel_agents.journal.fragments import HAS_IS_REMOTE, IS_REMOTE, Fragments
 from otel_agents.journal.points import metrics_of, series_of
 from otel_agents.journal.sizes import SCHEMA_LIMIT, TAIL_LIMIT, dumped
 from otel_agents.journal.values import Json, any_value, attributes, nanoseconds, words
-from otel_agents.otlp.signals import NESTING
+from otel_agents.otlp.signals import HEAD
 from otel_agents.redaction.by_shape import Redact
 
 if TYPE_CHECKING:
@@ -28,11 +28,6 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Event, ReadableSpan
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
     from opentelemetry.trace import Link, SpanContext, Status
-
-OUTER = {signal: nesting.outer for signal, nesting in NESTING.items()}
-INNER = {signal: nesting.inner for signal, nesting in NESTING.items()}
-HEAD = {signal: OUTER[signal] + INNER[signal] for signal in NESTING}
-TAIL_START = b'],"scope":{'  # outside of a string, where every quote is escaped, only the tail has it
 
 
 def span(span: ReadableSpan, redact: Redact) -> bytes:

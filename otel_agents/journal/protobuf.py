@@ -12,7 +12,7 @@ import orjson
 
 from otel_agents.config import import_lock
 from otel_agents.journal.batches import grouped
-from otel_agents.journal.encode import INNER, OUTER
+from otel_agents.otlp.signals import INNER, OUTER
 
 SERVICE = {"traces": "trace", "logs": "logs", "metrics": "metrics"}
 MESSAGE = {"traces": "ExportTraceService", "logs": "ExportLogsService", "metrics": "ExportMetricsService"}

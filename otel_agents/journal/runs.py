@@ -18,11 +18,10 @@ from typing import NamedTuple
 import orjson
 
 from otel_agents import semconv as names
-from otel_agents.journal.encode import HEAD, TAIL_START
 from otel_agents.journal.files import CHUNK
 from otel_agents.journal.values import Json
 from otel_agents.otlp.segment_names import SEGMENT, as_sent, owner_of, segment_name
-from otel_agents.otlp.signals import NESTING
+from otel_agents.otlp.signals import HEAD, NESTING, TAIL_START
 
 RUN = b'"eventName":"otel_agents.run.'  # outside of a string, where every quote is escaped, only a record's own name looks like this
 STARTED = f'"eventName":"{names.EVENT_OA_RUN_STARTED}"'.encode()

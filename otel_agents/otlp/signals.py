@@ -25,11 +25,6 @@ class Nesting(NamedTuple):
         """How a resource begins, up to its first item."""
         return f'{{"{self.scopes}":[{{"{self.items}":['.encode()
 
-    @property
-    def head(self) -> bytes:
-        """How a request begins, up to its first item."""
-        return self.outer + self.inner
-
     def walk(self, request: Json) -> Iterator[tuple[Json, Json, list[Json]]]:
         """Each scope of a request: the entry of its resource, its own entry, its items."""
         for resource in request[self.resources]:
@@ -47,5 +42,9 @@ NESTING: Mapping[str, Nesting] = {
     "logs": Nesting("resourceLogs", "scopeLogs", "logRecords"),
 }
 SIGNALS = tuple(NESTING)
+OUTER = {signal: nesting.outer for signal, nesting in NESTING.items()}
+INNER = {signal: nesting.inner for signal, nesting in NESTING.items()}
+HEAD = {signal: OUTER[signal] + INNER[signal] for signal in SIGNALS}
+TAIL_START = b'],"scope":{'  # where the items of a line of ours end: inside a string, its quotes would be escaped
 SPAN_KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")  # by their numbers
 METRIC_DATA = ("sum", "gauge", "histogram", "exponentialHistogram")

@@ -40,7 +40,7 @@ LATER = (
     ("runtime/process.py", 'VERSION = "0.1.0"', 'VERSION = "9.0.0"'),
     ("journal/tally.py", '{"sent": self.sent, ', '{"version": 2, "more": [{"a": None}], "sent": self.sent, '),
     (
-        "journal/encode.py",
+        "otlp/signals.py",
         "INNER = {signal: nesting.inner for",
         """INNER = {signal: nesting.inner.replace(b'{"scopeSpans":', b'{"later":{"a":[1]},"scopeSpans":') for""",
     ),

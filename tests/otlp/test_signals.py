@@ -10,7 +10,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from otel_agents.otlp.signals import NESTING, SIGNALS
+from otel_agents.otlp.signals import HEAD, NESTING, SIGNALS
 
 REQUESTS = {"traces": ExportTraceServiceRequest, "metrics": ExportMetricsServiceRequest, "logs": ExportLogsServiceRequest}
 ITEMS = {"traces": {"name": "a"}, "metrics": {"name": "a"}, "logs": {"eventName": "a"}}
@@ -34,5 +34,5 @@ def test_what_was_built_is_walked(signal: str) -> None:
 
 @pytest.mark.parametrize("signal", SIGNALS)
 def test_an_item_behind_the_head_is_a_request(signal: str) -> None:
-    line = NESTING[signal].head + json.dumps(ITEMS[signal]).encode() + b"]}]}]}"
+    line = HEAD[signal] + json.dumps(ITEMS[signal]).encode() + b"]}]}]}"
     assert [items for _, _, items in NESTING[signal].walk(json.loads(line))] == [[ITEMS[signal]]]
