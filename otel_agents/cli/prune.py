@@ -14,12 +14,11 @@ from typing import Any
 
 from otel_agents.analysis.folder import Folder, Segment
 from otel_agents.cli import journal_options, screen
-from otel_agents.journal.caps import acknowledged
-from otel_agents.journal.files import BESIDE, BROKEN_OFF, lines_after, locked
+from otel_agents.journal.caps import LEFTOVER_S, acknowledged
+from otel_agents.journal.files import OFFSETS_FILE, UNFINISHED_FILE, lines_after, locked
 from otel_agents.otlp.segment_names import owner_of
 
 LOCAL = "local"
-LEFTOVER_S = 3600  # age from which an unfinished file belongs to a dead process
 IN_USE, UNSENT, RECENT, REFUSED = "in use", "not sent yet", "too recent", "refused by the system"
 NOTES = {
     IN_USE: "a program is writing to it",
@@ -128,8 +127,8 @@ def sweep(destination: Path) -> None:
 
 def leftovers(destination: Path, owners: set[str]) -> Iterator[Path]:
     for path in destination.iterdir():
-        is_alone = BESIDE.fullmatch(path.name) is not None and path.name.partition(".")[0] not in owners
-        if is_alone or (BROKEN_OFF.fullmatch(path.name) and time.time() - path.stat().st_mtime > LEFTOVER_S):
+        is_alone = OFFSETS_FILE.fullmatch(path.name) is not None and path.name.partition(".")[0] not in owners
+        if is_alone or (UNFINISHED_FILE.fullmatch(path.name) and time.time() - path.stat().st_mtime > LEFTOVER_S):
             yield path
 
 

@@ -25,7 +25,7 @@ from otel_agents.config.settings import Endpoint, Settings, load
 from otel_agents.journal.batches import Line, batches, lines_of
 from otel_agents.journal.delivery import FAILING, SignalSender
 from otel_agents.journal.files import Segment
-from otel_agents.journal.tally import Offsets, Said, Tally
+from otel_agents.journal.tally import Offsets, Tally, Warnings
 from otel_agents.otlp.segment_names import as_sent
 from otel_agents.otlp.signals import SIGNALS
 from otel_agents.redaction.urls import without_credentials
@@ -154,7 +154,7 @@ class Outcome:
     problems: dict[str, str] = field(default_factory=dict)
 
 
-class Warnings(Said):
+class ReplayWarnings(Warnings):
     """The sender's messages, except that the endpoint is failing: replay waits for it, and reports it at the end."""
 
     def once(self, what: str, message: str, *values: object) -> None:
@@ -168,7 +168,7 @@ def replay(task: Replay) -> Outcome:
     outcome = Outcome(total=sum(one.size - offset for one, offset in waiting), files=len(waiting))
     if task.options.dry_run or not waiting:
         return outcome
-    senders = {signal: SignalSender(signal, endpoint, task.tally, Warnings()) for signal, endpoint in task.endpoints.items()}
+    senders = {signal: SignalSender(signal, endpoint, task.tally, ReplayWarnings()) for signal, endpoint in task.endpoints.items()}
     with Progress(outcome, task.options) as progress:
         for one, offset in waiting:
             if one.signal not in outcome.problems and (problem := send(task, senders[one.signal], one, offset, outcome, progress)):

@@ -1,4 +1,4 @@
-"""The one background thread: ships, collects metrics at their interval, keeps the folder within its caps. It begins with the first item, and rests between."""
+"""The one background thread: ships, collects metrics at their interval, keeps the folder within its caps. It starts with the first item."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 class Keeper:
-    """Calls `ship` every `ship_every` seconds and `collect` every `collect_every` seconds, on a daemon thread of its own, from the first `ensure()` on."""
+    """Calls `ship` every `ship_every` seconds and `collect` every `collect_every` seconds on a daemon thread that the first `ensure()` starts."""
 
     def __init__(self, ship: Callable[[], None], collect: Callable[[], None], *, ship_every: float, collect_every: float) -> None:
         self._ship, self._collect = ship, collect
@@ -29,7 +29,7 @@ class Keeper:
                     thread = threading.Thread(target=self._run, args=(self._wake,), name="otel-agents", daemon=True)
                     try:
                         thread.start()
-                    except RuntimeError:  # the interpreter is on its way out: `stop` does what is left
+                    except RuntimeError:  # the interpreter is shutting down: `stop` does the rest
                         return
                     self.thread = thread
 
@@ -42,7 +42,7 @@ class Keeper:
             self._ship()
 
     def pause(self, timeout: float) -> None:
-        """Stop the thread, until somebody calls `ensure` again; waits `timeout` seconds at most."""
+        """Stop the thread until the next `ensure()`; waits at most `timeout` seconds."""
         with self._lock:
             thread, self.thread = self.thread, None
             self._wake.set()
@@ -56,5 +56,5 @@ class Keeper:
         self.pause(timeout)
 
     def after_fork_in_child(self) -> None:
-        """The child has no such thread, and locks of its own."""
+        """Start afresh: the thread does not exist in the child, and inherited locks may be held for ever."""
         self._begin()

@@ -178,7 +178,7 @@ def test_callers_do_not_join_a_write_that_hangs(journal: Journal, dropped: Dropp
     reader, writer = os.pipe()
     fill(writer)
     segment.fd, segment.device, segment.inode = writer, os.fstat(writer).st_dev, os.fstat(writer).st_ino
-    monkeypatch.setattr(segments, "ASIDE_BYTES", 25)
+    monkeypatch.setattr(segments, "MAX_DEFERRED_BYTES", 25)
     monkeypatch.setattr(segments, "STALLED_AFTER", 0.25)
     hung = threading.Thread(target=journal.append, args=("traces", b"hung\n"))
     hung.start()
@@ -332,7 +332,7 @@ def test_a_signal_handlers_item_is_put_aside_while_its_thread_rotates(journal: J
 
     monkeypatch.setattr(segments, "create", interrupted)
     journal.append("traces", b"a\n")
-    journal.write_aside()
+    journal.write_deferred()
     assert lines(journal) == [b"a", b"from the handler"]
 
 
