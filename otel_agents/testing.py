@@ -1,4 +1,4 @@
-"""capture(): the exact telemetry of a block as plain data, through the same providers, processors and encoder as in production; and a pytest fixture.
+"""capture(): the exact telemetry of a block as plain data, recorded by the same providers, processors and encoder as in production; and a pytest fixture.
 
 with capture() as telemetry:
     run("hello")
@@ -24,7 +24,7 @@ STATUSES = {0: "unset", 1: "ok", 2: "error"}
 
 
 class Telemetry:
-    """What was recorded, as plain data, in the order in which it ended. Read it during the block or after it."""
+    """What was recorded, as plain data, in the order in which it ended. Can be read during the block and after it."""
 
     def __init__(self, journal: Path) -> None:
         self.journal = journal
@@ -65,13 +65,13 @@ class Telemetry:
         return {name: list(points.values()) for name, points in latest.items()}
 
     def span(self, name: str) -> Json:
-        """The one span of this name; an AssertionError lists those there are."""
+        """The only span of this name; otherwise an AssertionError lists all names."""
         found = [span for span in self.spans if span["name"] == name]
         assert len(found) == 1, f"{len(found)} spans are named {name!r}; there are {[span['name'] for span in self.spans]}"
         return found[0]
 
     def keep(self) -> None:
-        """Hold what the journal says beyond the journal's life."""
+        """Keep the content of the journal, which is about to be deleted."""
         self._lines = {signal: self.lines(signal) for signal in SIGNALS}
 
     def _items(self, signal: str) -> Iterator[tuple[Json, Json, Json]]:
@@ -83,9 +83,9 @@ class Telemetry:
 
 @contextmanager
 def capture(**settings: Any) -> Iterator[Telemetry]:
-    """Observe the block alone, in a journal of its own that goes with it; `settings` are those of `oa.start()`, nothing is sent anywhere.
+    """Observe only the block, in a temporary journal; `settings` are those of `oa.start()`, and nothing is sent.
 
-    Our own failures are raised here instead of being swallowed. Observation that was on before is on again, from fresh, afterwards.
+    Failures of otel-agents itself are raised instead of swallowed. If observation was on before, it is started anew afterwards.
     """
     from otel_agents.runtime import lifecycle
     from otel_agents.telemetry.context import engine
@@ -147,7 +147,7 @@ def _log(item: Json, scope: Json, resource: Json) -> Json:
 def _points(metric: Json) -> Iterator[Json]:
     for kind in METRIC_DATA:
         for point in metric.get(kind, {}).get("dataPoints", ()):
-            told = {"value": float(point["asDouble"]) if "asDouble" in point else int(point["asInt"])} if "asDouble" in point or "asInt" in point else {}
+            measured = {"value": float(point["asDouble"]) if "asDouble" in point else int(point["asInt"])} if "asDouble" in point or "asInt" in point else {}
             counted = (
                 {"count": int(point["count"]), "sum": point.get("sum"), "buckets": [int(one) for one in point.get("bucketCounts", ())]}
                 if "count" in point
@@ -155,7 +155,7 @@ def _points(metric: Json) -> Iterator[Json]:
             )
             yield {
                 "attributes": attributes_of(point),
-                **told,
+                **measured,
                 **counted,
                 "unit": metric.get("unit", ""),
                 "kind": kind,
@@ -174,6 +174,6 @@ else:
 
     @pytest.fixture
     def telemetry() -> Iterator[Telemetry]:
-        """What the test records, observed with content in full."""
+        """The telemetry of the test, recorded with content in full."""
         with capture(content="full") as recorded:
             yield recorded

@@ -1,4 +1,4 @@
-"""What stands in a journal, as plain data: one OTLP/JSON line → spans, log records, metric points."""
+"""One OTLP/JSON line of a journal → spans, log records or metric points as plain data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ERROR = 2
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who said it: resource attributes and the scope's name."""
+    """Where an item comes from: resource attributes and the scope's name."""
 
     resource: Mapping[str, Any] = field(default_factory=dict)
     scope: str = ""
@@ -36,7 +36,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One operation; times in nanoseconds since the epoch, `end` is None while it has not ended (or never will)."""
+    """One span; times in nanoseconds since the epoch, `end` is None if it has not ended, or never will."""
 
     trace_id: str
     span_id: str
@@ -163,7 +163,7 @@ MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 
 
 class Decoder:
-    """Reads lines of one signal; the part that all lines of a process share is parsed once. A line that is none of OTLP's is counted in `skipped`."""
+    """Reads lines of one signal; the tail that lines of a process share is parsed once. Lines that are not OTLP are counted in `skipped`."""
 
     MAX_ORIGINS = 1024
 
@@ -173,13 +173,13 @@ class Decoder:
         self._origins: dict[bytes, Origin] = {}
 
     def items(self, line: bytes, segment: str = "") -> list[Item]:
-        """What the line holds; nothing for a torn or foreign one."""
+        """The items of the line; empty for a torn or foreign one."""
         try:
             return [item for record, origin in self.records(line) for item in self._read(record, origin, segment)]
         except MALFORMED:
             self.skipped += 1
-            glued = line.rfind(self._head)  # behind a fragment: in a string its quotes would be escaped
-            return self.items(line[glued:], segment) if glued > 0 else []
+            start = line.rfind(self._head)  # after a fragment; inside a string, its quotes would be escaped
+            return self.items(line[start:], segment) if start > 0 else []
 
     def records(self, line: bytes) -> list[tuple[Json, Origin]]:
         end = line.rfind(TAIL_START)
@@ -187,7 +187,7 @@ class Decoder:
             return list(self.nested(orjson.loads(line)))
         try:
             found = orjson.loads(b"[%b]" % line[len(self._head) : end])
-        except ValueError:  # several scopes in one line: other writers do that
+        except ValueError:  # several scopes in one line, as other exporters write them
             return list(self.nested(orjson.loads(line)))
         origin = self.origin(line[end:])
         return [(record, origin) for record in found]

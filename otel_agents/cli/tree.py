@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from otel_agents import semconv as names
-from otel_agents.analysis.content import Said, said
+from otel_agents.analysis.content import Passage, passages
 from otel_agents.analysis.items import Event, Log
 from otel_agents.analysis.traces import INFERENCE, Node, Summary, Totals, Trace, summary
 from otel_agents.cli import screen
@@ -34,7 +34,7 @@ class Drawing:
     with_logs: bool = False
     whole: bool = False
     content: dict[str, dict[str, Any]] = field(default_factory=dict)
-    said: dict[str, list[Log]] = field(default_factory=dict)
+    log_lines: dict[str, list[Log]] = field(default_factory=dict)
     totals: dict[str, Totals] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -43,7 +43,7 @@ class Drawing:
             if log.event in CONTENT_EVENTS:
                 self.content.setdefault(log.span_id, {}).update(log.attributes)
             elif self.with_logs and not log.event.startswith("otel_agents.run."):
-                self.said.setdefault(log.span_id, []).append(log)
+                self.log_lines.setdefault(log.span_id, []).append(log)
 
 
 @dataclass(slots=True)
@@ -81,7 +81,7 @@ def lines(drawing: Drawing) -> Iterator[Line]:
 
 def parts_of(node: Node, drawing: Drawing) -> list[Part]:
     """Events, log lines and child spans of a span, in order of time."""
-    logs = drawing.said.get(node.span.span_id, [])
+    logs = drawing.log_lines.get(node.span.span_id, [])
     timed: list[tuple[int, Part]] = [
         *((event.time, event) for event in node.span.events if event.name != "exception"),
         *((log.time, log) for log in logs),
@@ -131,16 +131,16 @@ def as_list(value: Any) -> list[Any]:
 def details(node: Node, drawing: Drawing) -> Iterator[Text]:
     """The lines below a span's own: its input, its error, its output."""
     span = node.span
-    content = said({**span.attributes, **drawing.content.get(span.span_id, {})})
-    yield from (spoken(one) for one in content if one.goes_in)
+    content = passages({**span.attributes, **drawing.content.get(span.span_id, {})})
+    yield from (passage(one) for one in content if one.is_input)
     if span.failed:
         kind = str(span.attributes.get(names.ERROR_TYPE, "error"))
         yield Text(f"✗ {kind}: {span.message}" if span.message else f"✗ {kind}", "red")
-    yield from (spoken(one) for one in content if not one.goes_in)
+    yield from (passage(one) for one in content if not one.is_input)
 
 
-def spoken(one: Said) -> Text:
-    text = Text("◂ " if one.goes_in else "▸ ", "dim")
+def passage(one: Passage) -> Text:
+    text = Text("◂ " if one.is_input else "▸ ", "dim")
     if one.by:
         text.append(f"{one.by}: ", "dim")
     return text.append(one.text)
