@@ -1,4 +1,4 @@
-"""capture(): the exact telemetry of a block as plain data, through the same providers, processors and encoder as in production; and a pytest fixture.
+"""capture(): the exact telemetry of a block as plain data, recorded by the same providers, processors and encoder as in production; and a pytest fixture.
 
 with capture() as telemetry:
     run("hello")
@@ -7,7 +7,7 @@ assert [span["name"] for span in telemetry.spans] == ["invoke_agent run"]
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,18 +15,16 @@ from typing import Any
 
 import orjson
 
+from otel_agents.otlp.any_value import attributes_of, value_of
+from otel_agents.otlp.segment_names import SEGMENT
+from otel_agents.otlp.signals import METRIC_DATA, NESTING, SIGNALS, SPAN_KINDS
+
 Json = dict[str, Any]
-ITEMS = {
-    "traces": ("resourceSpans", "scopeSpans", "spans"),
-    "logs": ("resourceLogs", "scopeLogs", "logRecords"),
-    "metrics": ("resourceMetrics", "scopeMetrics", "metrics"),
-}
-KINDS = {1: "internal", 2: "server", 3: "client", 4: "producer", 5: "consumer"}
 STATUSES = {0: "unset", 1: "ok", 2: "error"}
 
 
 class Telemetry:
-    """What was recorded, as plain data, in the order in which it ended. Read it during the block or after it."""
+    """What was recorded, as plain data, in the order in which it ended. Can be read during the block and after it."""
 
     def __init__(self, journal: Path) -> None:
         self.journal = journal
@@ -34,7 +32,7 @@ class Telemetry:
 
     def lines(self, signal: str) -> list[bytes]:
         """The raw OTLP/JSON lines of "traces", "logs" or "metrics"."""
-        found = [line for file in sorted(self.journal.glob(f"*/{signal}-*.jsonl"), key=_number) for line in file.read_bytes().splitlines()]
+        found = [line for file in sorted(self.journal.glob(f"*/{signal}-*.jsonl"), key=_order) for line in file.read_bytes().splitlines()]
         return found or self._lines.get(signal, [])
 
     @property
@@ -67,29 +65,27 @@ class Telemetry:
         return {name: list(points.values()) for name, points in latest.items()}
 
     def span(self, name: str) -> Json:
-        """The one span of this name; an AssertionError lists those there are."""
+        """The only span of this name; otherwise an AssertionError lists all names."""
         found = [span for span in self.spans if span["name"] == name]
         assert len(found) == 1, f"{len(found)} spans are named {name!r}; there are {[span['name'] for span in self.spans]}"
         return found[0]
 
     def keep(self) -> None:
-        """Hold what the journal says beyond the journal's life."""
-        self._lines = {signal: self.lines(signal) for signal in ITEMS}
+        """Keep the content of the journal, which is about to be deleted."""
+        self._lines = {signal: self.lines(signal) for signal in SIGNALS}
 
     def _items(self, signal: str) -> Iterator[tuple[Json, Json, Json]]:
-        of_resource, of_scope, of_item = ITEMS[signal]
         for line in self.lines(signal):
-            for resource in orjson.loads(line)[of_resource]:
-                for scope in resource[of_scope]:
-                    for item in scope[of_item]:
-                        yield item, {**scope.get("scope", {}), "schema_url": scope.get("schemaUrl", "")}, attributes_of(resource.get("resource", {}))
+            for resource, scope, items in NESTING[signal].walk(orjson.loads(line)):
+                for item in items:
+                    yield item, {**scope.get("scope", {}), "schema_url": scope.get("schemaUrl", "")}, attributes_of(resource.get("resource", {}))
 
 
 @contextmanager
 def capture(**settings: Any) -> Iterator[Telemetry]:
-    """Observe the block alone, in a journal of its own that goes with it; `settings` are those of `oa.start()`, nothing is sent anywhere.
+    """Observe only the block, in a temporary journal; `settings` are those of `oa.start()`, and nothing is sent.
 
-    Our own failures are raised here instead of being swallowed. Observation that was on before is on again, from fresh, afterwards.
+    Failures of otel-agents itself are raised instead of swallowed. If observation was on before, it is started anew afterwards.
     """
     from otel_agents.runtime import lifecycle
     from otel_agents.telemetry.context import engine
@@ -110,36 +106,15 @@ def capture(**settings: Any) -> Iterator[Telemetry]:
                 lifecycle.begin(asked)
 
 
-def attributes_of(record: Mapping[str, Any]) -> Json:
-    """The attributes of an OTLP/JSON record as a plain mapping."""
-    return {pair["key"]: value_of(pair["value"]) for pair in record.get("attributes", ())}
-
-
-def value_of(value: Mapping[str, Any]) -> Any:
-    """An OTLP/JSON AnyValue as a plain value."""
-    for kind, held in value.items():
-        if kind == "intValue":
-            return int(held)
-        if kind == "doubleValue":
-            return float(held)
-        if kind == "arrayValue":
-            return [value_of(one) for one in held.get("values", ())]
-        if kind == "kvlistValue":
-            return {pair["key"]: value_of(pair["value"]) for pair in held.get("values", ())}
-        return held
-    return None
-
-
-def _number(file: Path) -> tuple[str, int]:
-    stem = file.name.removesuffix(".jsonl").removesuffix(".sent")
-    owner, _, number = stem.rpartition("-")
-    return owner, int(number) if number.isdigit() else 0
+def _order(file: Path) -> tuple[str, int]:
+    parts = SEGMENT.fullmatch(file.name)
+    return (parts["owner"], int(parts["number"])) if parts is not None else (file.name, 0)
 
 
 def _span(item: Json, scope: Json, resource: Json) -> Json:
     return {
         "name": item["name"],
-        "kind": KINDS.get(item.get("kind", 0), "unspecified"),
+        "kind": SPAN_KINDS[item.get("kind", 0)],
         "status": STATUSES[item.get("status", {}).get("code", 0)],
         "message": item.get("status", {}).get("message", ""),
         "attributes": attributes_of(item),
@@ -170,9 +145,9 @@ def _log(item: Json, scope: Json, resource: Json) -> Json:
 
 
 def _points(metric: Json) -> Iterator[Json]:
-    for kind in ("sum", "gauge", "histogram", "exponentialHistogram"):
+    for kind in METRIC_DATA:
         for point in metric.get(kind, {}).get("dataPoints", ()):
-            told = {"value": float(point["asDouble"]) if "asDouble" in point else int(point["asInt"])} if "asDouble" in point or "asInt" in point else {}
+            measured = {"value": float(point["asDouble"]) if "asDouble" in point else int(point["asInt"])} if "asDouble" in point or "asInt" in point else {}
             counted = (
                 {"count": int(point["count"]), "sum": point.get("sum"), "buckets": [int(one) for one in point.get("bucketCounts", ())]}
                 if "count" in point
@@ -180,7 +155,7 @@ def _points(metric: Json) -> Iterator[Json]:
             )
             yield {
                 "attributes": attributes_of(point),
-                **told,
+                **measured,
                 **counted,
                 "unit": metric.get("unit", ""),
                 "kind": kind,
@@ -199,6 +174,6 @@ else:
 
     @pytest.fixture
     def telemetry() -> Iterator[Telemetry]:
-        """What the test records, observed with content in full."""
+        """The telemetry of the test, recorded with content in full."""
         with capture(content="full") as recorded:
             yield recorded

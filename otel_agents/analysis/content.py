@@ -1,4 +1,4 @@
-"""What was said, where it was captured: messages, arguments, results → short lines of text."""
+"""Captured content (messages, arguments, results) → short lines of text."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from otel_agents import semconv as names
 Content = Mapping[str, Any]
 
 
-class Said(NamedTuple):
-    """One thing that went in or came out, and who or what said it."""
+class Passage(NamedTuple):
+    """One piece of input or output, and the role or name it came from."""
 
-    goes_in: bool
+    is_input: bool
     by: str
     text: str
 
 
-GIVEN = (names.TOOL_CALL_ARGUMENTS, names.MEMORY_QUERY_TEXT, names.RETRIEVAL_QUERY_TEXT, names.OA_INPUT)
-CAME = (names.TOOL_CALL_RESULT, names.MEMORY_RECORDS, names.RETRIEVAL_DOCUMENTS, names.OA_OUTPUT)
+INPUTS = (names.TOOL_CALL_ARGUMENTS, names.MEMORY_QUERY_TEXT, names.RETRIEVAL_QUERY_TEXT, names.OA_INPUT)
+OUTPUTS = (names.TOOL_CALL_RESULT, names.MEMORY_RECORDS, names.RETRIEVAL_DOCUMENTS, names.OA_OUTPUT)
 
 
-def said(content: Content) -> list[Said]:
-    """What an operation was given and what it gave back; of a long conversation only what is new since the model spoke last."""
+def passages(content: Content) -> list[Passage]:
+    """An operation's input and output; of a long conversation only the messages since the model's last answer."""
     return [
-        *(Said(True, *line) for line in newest(structure(content.get(names.INPUT_MESSAGES)))),
-        *(Said(True, "", text_of(structure(content[name]))) for name in GIVEN if name in content),
-        *(Said(False, *line) for line in spoken(structure(content.get(names.OUTPUT_MESSAGES)))),
-        *(Said(False, "", text_of(structure(content[name]))) for name in CAME if name in content),
+        *(Passage(True, *line) for line in newest(structure(content.get(names.INPUT_MESSAGES)))),
+        *(Passage(True, "", text_of(structure(content[name]))) for name in INPUTS if name in content),
+        *(Passage(False, *line) for line in messages_of(structure(content.get(names.OUTPUT_MESSAGES)))),
+        *(Passage(False, "", text_of(structure(content[name]))) for name in OUTPUTS if name in content),
     ]
 
 
 def structure(value: Any) -> Any:
-    """The value; what a span had to hold as JSON text as what it was."""
+    """The value; parsed, if it is JSON text, as which a span has to hold structures."""
     if not isinstance(value, str) or value[:1] not in ("[", "{"):
         return value
     try:
@@ -45,12 +45,12 @@ def structure(value: Any) -> Any:
 
 
 def newest(messages: Any) -> list[tuple[str, str]]:
-    lines = list(spoken(messages))
+    lines = list(messages_of(messages))
     last = max((position for position, (role, _) in enumerate(lines) if role == "assistant"), default=-1)
     return lines[last + 1 :] or lines[-1:]
 
 
-def spoken(messages: Any) -> Iterator[tuple[str, str]]:
+def messages_of(messages: Any) -> Iterator[tuple[str, str]]:
     """Role and text of each message."""
     for message in messages if isinstance(messages, list) else ():
         if isinstance(message, dict):
@@ -69,7 +69,7 @@ def part_text(part: Any) -> str:
 
 
 def text_of(value: Any) -> str:
-    """Text as it is, anything else as JSON."""
+    """A string as it is, anything else as JSON."""
     if value is None:
         return ""
     return value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_NON_STR_KEYS).decode()

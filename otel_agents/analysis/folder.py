@@ -1,4 +1,4 @@
-"""The files of a journal folder and the items in them, newest first; what is torn or foreign is counted, never an error."""
+"""The files of a journal folder and the items in them, newest first; torn or foreign lines are counted, never an error."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from otel_agents.analysis.items import SHAPES, Decoder, Item, Log, Point, Span
-
-NAME = re.compile(r"(?P<signal>traces|logs|metrics)-(?P<owner>.+)-(?P<number>\d+)(?P<sent>\.sent)?\.jsonl")
-SENT = ".sent.jsonl"
+from otel_agents.analysis.items import Decoder, Item, Log, Point, Span
+from otel_agents.otlp.segment_names import SEGMENT, as_sent, stem
+from otel_agents.otlp.signals import SIGNALS
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One file of a journal: whose it is, how large (bytes), when it was last written to (nanoseconds since the epoch)."""
+    """One file of a journal: its process, size (bytes) and time of the last write (nanoseconds since the epoch)."""
 
     path: Path
     signal: str
@@ -32,35 +31,35 @@ class Segment:
 
     @property
     def key(self) -> str:
-        """Its name, whether it was sent meanwhile or not."""
-        return f"{self.destination}/{self.path.name.removesuffix('.jsonl').removesuffix('.sent')}"
+        """An identifier that stays the same when the segment is sent and renamed."""
+        return f"{self.destination}/{stem(self.path)}"
 
 
 class Folder:
-    """A journal folder to read from; `skipped` counts the lines that were torn or not OTLP, `unreadable` names what the system refused."""
+    """A journal folder to read from; `skipped` counts lines that are torn or not OTLP, `unreadable` holds errors of the system by path."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.unreadable: dict[Path, str] = {}
-        self._decoders = {signal: Decoder(signal) for signal in SHAPES}
+        self._decoders = {signal: Decoder(signal) for signal in SIGNALS}
 
     @property
     def skipped(self) -> int:
         return sum(decoder.skipped for decoder in self._decoders.values())
 
     def segments(self, *signals: str, since: int = 0) -> list[Segment]:
-        """The segments of these signals (all when none is named) written to at `since` or later, newest first."""
-        wanted = signals or tuple(SHAPES)
+        """The segments of these signals (default: all) that were written to at or after `since`, newest first."""
+        wanted = signals or SIGNALS
         found = {one.key: one for folder in self.destinations() for one in self._within(folder) if one.signal in wanted and one.modified >= since}
         return sorted(found.values(), key=lambda one: (one.modified, one.path.name), reverse=True)
 
     def destinations(self) -> list[Path]:
-        """The folder itself and those in it: a destination's own folder may be named as well."""
+        """The folder itself and the folders in it: the path may be a single destination's folder."""
         return [self.path, *(Path(entry.path) for entry in self._entries(self.path) if entry.is_dir())]
 
     def _within(self, folder: Path) -> Iterator[Segment]:
         for entry in self._entries(folder):
-            if (named := NAME.fullmatch(entry.name)) and (segment := segment_of(entry, folder.name, named)):
+            if (named := SEGMENT.fullmatch(entry.name)) and (segment := segment_of(entry, folder.name, named)):
                 yield segment
 
     def _entries(self, folder: Path) -> list[os.DirEntry[str]]:
@@ -74,7 +73,7 @@ class Folder:
             return []
 
     def items(self, segment: Segment, *needles: bytes) -> Iterator[Item]:
-        """What is in the segment; only lines with one of the needles in them, when there are any."""
+        """The items of the segment; with needles, only from lines that contain one of them."""
         decoder = self._decoders[segment.signal]
         for line in self.lines(segment):
             if not needles or any(needle in line for needle in needles):
@@ -97,16 +96,16 @@ class Folder:
         return (item for item in found if isinstance(item, Log))
 
     def points(self, segment: Segment, *metrics: str) -> Iterator[Point]:
-        """The points of these metrics (all when none is named)."""
+        """The points of these metrics (default: all)."""
         needles = [f'"name":"{metric}"'.encode() for metric in metrics]
         return (item for item in self.items(segment, *needles) if isinstance(item, Point) and (not metrics or item.metric in metrics))
 
 
 def segment_of(entry: os.DirEntry[str], destination: str, named: re.Match[str]) -> Segment | None:
-    """The file as a segment; None when it went while the folder was read."""
+    """The file as a segment; None if it disappeared while the folder was read."""
     with suppress(OSError):
         status = entry.stat(follow_symlinks=False)
-        if not stat.S_ISREG(status.st_mode):  # a pipe of that name would hold us up for ever
+        if not stat.S_ISREG(status.st_mode):  # a pipe of that name would block us for ever
             return None
         return Segment(Path(entry.path), named["signal"], destination, named["owner"], bool(named["sent"]), status.st_size, status.st_mtime_ns)
     return None
@@ -115,4 +114,4 @@ def segment_of(entry: os.DirEntry[str], destination: str, named: re.Match[str]) 
 def opened(path: Path) -> BinaryIO:
     with suppress(FileNotFoundError):
         return path.open("rb")
-    return path.with_name(path.name.removesuffix(".jsonl") + SENT).open("rb")  # it was sent since it was listed
+    return as_sent(path).open("rb")  # sent since it was listed

@@ -1,4 +1,4 @@
-"""What stands in a journal, as plain data: one OTLP/JSON line → spans, log records, metric points."""
+"""One OTLP/JSON line of a journal → spans, log records or metric points as plain data."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from typing import Any
 
 import orjson
 
+from otel_agents.otlp.any_value import attributes_of, value_of
+from otel_agents.otlp.signals import HEAD, METRIC_DATA, NESTING, SPAN_KINDS, TAIL_START
+
 Json = dict[str, Any]
 NONE: Mapping[str, Any] = {}
-KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
 REMOTE_PARENT = 0x200
 ERROR = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who said it: resource attributes and the scope's name."""
+    """Where an item comes from: resource attributes and the scope's name."""
 
     resource: Mapping[str, Any] = field(default_factory=dict)
     scope: str = ""
@@ -34,7 +36,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One operation; times in nanoseconds since the epoch, `end` is None while it has not ended (or never will)."""
+    """One span; times in nanoseconds since the epoch, `end` is None if it has not ended, or never will."""
 
     trace_id: str
     span_id: str
@@ -87,28 +89,6 @@ class Point:
 Item = Span | Log | Point
 
 
-def plain(value: Json) -> Any:
-    """The Python value of an AnyValue; None when it is absent."""
-    for kind, content in value.items():
-        return VALUES[kind](content)
-    return None
-
-
-VALUES: dict[str, Callable[[Any], Any]] = {
-    "stringValue": str,
-    "boolValue": bool,
-    "intValue": int,
-    "doubleValue": float,
-    "bytesValue": str,
-    "arrayValue": lambda array: [plain(value) for value in array.get("values", ())],
-    "kvlistValue": lambda entries: attributes(entries.get("values")),
-}
-
-
-def attributes(entries: list[Json] | None) -> dict[str, Any]:
-    return {entry["key"]: plain(entry["value"]) for entry in entries} if entries else {}
-
-
 def span(record: Json, origin: Origin, segment: str) -> Span:
     state = record.get("status") or NONE
     return Span(
@@ -116,10 +96,10 @@ def span(record: Json, origin: Origin, segment: str) -> Span:
         span_id=record["spanId"],
         parent_id=record.get("parentSpanId", ""),
         name=record["name"],
-        kind=KINDS[record.get("kind", 0)],
+        kind=SPAN_KINDS[record.get("kind", 0)],
         start=int(record["startTimeUnixNano"]),
         end=int(record["endTimeUnixNano"]),
-        attributes=attributes(record.get("attributes")),
+        attributes=attributes_of(record),
         events=tuple(event(one) for one in record.get("events", ())),
         links=tuple(link(one) for one in record.get("links", ())),
         failed=state.get("code") == ERROR,
@@ -131,20 +111,20 @@ def span(record: Json, origin: Origin, segment: str) -> Span:
 
 
 def event(record: Json) -> Event:
-    return Event(int(record["timeUnixNano"]), record.get("name", ""), attributes(record.get("attributes")))
+    return Event(int(record["timeUnixNano"]), record.get("name", ""), attributes_of(record))
 
 
 def link(record: Json) -> Mapping[str, Any]:
-    return {"trace_id": record["traceId"], "span_id": record["spanId"], "attributes": attributes(record.get("attributes"))}
+    return {"trace_id": record["traceId"], "span_id": record["spanId"], "attributes": attributes_of(record)}
 
 
 def log(record: Json, origin: Origin, segment: str) -> Log:
-    named = attributes(record.get("attributes"))
+    named = attributes_of(record)
     return Log(
         time=int(record.get("timeUnixNano") or 0) or int(record.get("observedTimeUnixNano") or 0),
         severity=record.get("severityText", ""),
         level=record.get("severityNumber", 0),
-        body=plain(record.get("body") or {}),
+        body=value_of(record.get("body") or NONE),
         event=record.get("eventName", ""),
         trace_id=record.get("traceId", ""),
         span_id=record.get("spanId", ""),
@@ -155,8 +135,8 @@ def log(record: Json, origin: Origin, segment: str) -> Log:
 
 
 def points(record: Json, origin: Origin, segment: str) -> Iterator[Point]:
-    for shape in ("sum", "gauge", "histogram", "exponentialHistogram"):
-        for one in (record.get(shape) or NONE).get("dataPoints", ()):
+    for kind in METRIC_DATA:
+        for one in (record.get(kind) or NONE).get("dataPoints", ()):
             yield point(record, one, origin, segment)
 
 
@@ -168,62 +148,46 @@ def point(record: Json, one: Json, origin: Origin, segment: str) -> Point:
         time=int(one.get("timeUnixNano") or 0),
         value=float(next((one[name] for name in ("asInt", "asDouble", "sum") if name in one), 0.0)),
         count=int(one["count"]) if "count" in one else None,
-        attributes=attributes(one.get("attributes")),
+        attributes=attributes_of(one),
         origin=origin,
         segment=segment,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """How a signal's lines are nested, and what reads one record."""
-
-    outer: str
-    middle: str
-    inner: str
-    read: Callable[[Json, Origin, str], Iterator[Item]]
-
-    @property
-    def head(self) -> bytes:
-        return f'{{"{self.outer}":[{{"{self.middle}":[{{"{self.inner}":['.encode()
-
-
-SHAPES: dict[str, Shape] = {
-    "traces": Shape("resourceSpans", "scopeSpans", "spans", lambda record, origin, segment: iter((span(record, origin, segment),))),
-    "logs": Shape("resourceLogs", "scopeLogs", "logRecords", lambda record, origin, segment: iter((log(record, origin, segment),))),
-    "metrics": Shape("resourceMetrics", "scopeMetrics", "metrics", points),
+READ: Mapping[str, Callable[[Json, Origin, str], Iterator[Item]]] = {
+    "traces": lambda record, origin, segment: iter((span(record, origin, segment),)),
+    "metrics": points,
+    "logs": lambda record, origin, segment: iter((log(record, origin, segment),)),
 }
-TAIL = b'],"scope":{'  # outside of strings, where every quote is escaped, only the constant end of a line has it
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError)
 
 
 class Decoder:
-    """Reads lines of one signal; the part that all lines of a process share is parsed once. A line that is none of OTLP's is counted in `skipped`."""
+    """Reads lines of one signal; the tail that lines of a process share is parsed once. Lines that are not OTLP are counted in `skipped`."""
 
     MAX_ORIGINS = 1024
 
     def __init__(self, signal: str) -> None:
-        self.shape = SHAPES[signal]
-        self.head = self.shape.head
+        self._nesting, self._head, self._read = NESTING[signal], HEAD[signal], READ[signal]
         self.skipped = 0
         self._origins: dict[bytes, Origin] = {}
 
     def items(self, line: bytes, segment: str = "") -> list[Item]:
-        """What the line holds; nothing for a torn or foreign one."""
+        """The items of the line; empty for a torn or foreign one."""
         try:
-            return [item for record, origin in self.records(line) for item in self.shape.read(record, origin, segment)]
+            return [item for record, origin in self.records(line) for item in self._read(record, origin, segment)]
         except MALFORMED:
             self.skipped += 1
-            glued = line.rfind(self.head)  # behind a fragment: in a string its quotes would be escaped
-            return self.items(line[glued:], segment) if glued > 0 else []
+            start = line.rfind(self._head)  # after a fragment; inside a string, its quotes would be escaped
+            return self.items(line[start:], segment) if start > 0 else []
 
     def records(self, line: bytes) -> list[tuple[Json, Origin]]:
-        end = line.rfind(TAIL)
-        if end < 0 or not line.startswith(self.head):
+        end = line.rfind(TAIL_START)
+        if end < 0 or not line.startswith(self._head):
             return list(self.nested(orjson.loads(line)))
         try:
-            found = orjson.loads(b"[%b]" % line[len(self.head) : end])
-        except ValueError:  # several scopes in one line: other writers do that
+            found = orjson.loads(b"[%b]" % line[len(self._head) : end])
+        except ValueError:  # several scopes in one line, as other exporters write them
             return list(self.nested(orjson.loads(line)))
         origin = self.origin(line[end:])
         return [(record, origin) for record in found]
@@ -233,18 +197,16 @@ class Decoder:
         if known is None:
             if len(self._origins) >= self.MAX_ORIGINS:
                 self._origins.clear()
-            outer = orjson.loads(self.head + tail)[self.shape.outer][0]
-            known = self._origins[tail] = origin_of(outer, outer[self.shape.middle][0])
+            resource, scope, _ = next(self._nesting.walk(orjson.loads(self._head + tail)))
+            known = self._origins[tail] = origin_of(resource, scope)
         return known
 
     def nested(self, line: Json) -> Iterator[tuple[Json, Origin]]:
-        for outer in line[self.shape.outer]:
-            for middle in outer[self.shape.middle]:
-                origin = origin_of(outer, middle)
-                for record in middle[self.shape.inner]:
-                    yield record, origin
+        for resource, scope, records in self._nesting.walk(line):
+            origin = origin_of(resource, scope)
+            for record in records:
+                yield record, origin
 
 
-def origin_of(outer: Json, middle: Json) -> Origin:
-    resource, scope = outer.get("resource") or NONE, middle.get("scope") or NONE
-    return Origin(attributes(resource.get("attributes")), scope.get("name", ""))
+def origin_of(resource: Json, scope: Json) -> Origin:
+    return Origin(attributes_of(resource.get("resource") or NONE), (scope.get("scope") or NONE).get("name", ""))

@@ -1,4 +1,4 @@
-"""What programs lost, as their telemetry.dropped counters say it."""
+"""Lost items, according to the programs' telemetry.dropped counters."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Causes = Counter[tuple[str, str, str]]  # by process (the owner of its segments)
 
 
 def counted(folder: Folder) -> Causes:
-    """Items lost. A counter only grows, so its largest figure is its last; one that tells what came since it last did begins anew each time."""
+    """Lost items by cause. A cumulative counter's largest value is its last; deltas have start times of their own, and add up."""
     largest: Counter[tuple[str, int, str, str]] = Counter()
     for segment in folder.segments("metrics"):
         for point in folder.points(segment, names.METRIC_OA_TELEMETRY_DROPPED):

@@ -1,4 +1,4 @@
-"""Finding traces in a journal: the newest, those of a session or an agent, one by its id; no file is read that can't hold a part of them."""
+"""Finds traces in a journal: the newest, those of a session or an agent, one by its id. Files that can't contain a part of them are not read."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from otel_agents.analysis.items import Log, Span
 from otel_agents.analysis.traces import IsAlive, Summary, Trace, build, summary
 
 RUN_EVENTS = b'"eventName":"otel_agents.run.'
-MANY = 64  # from here on a line is parsed sooner than searched for every id
+MANY = 64  # from this many ids on, parsing a line is faster than searching it for each
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which traces: `since` in nanoseconds since the epoch, one conversation, one agent, only those with errors."""
+    """A filter: `since` in nanoseconds since the epoch, one conversation, one agent, only traces with errors."""
 
     since: int = 0
     session: str | None = None
@@ -38,7 +38,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One trace and what it comes to."""
+    """One trace and its summary."""
 
     trace: Trace
     summary: Summary
@@ -46,7 +46,7 @@ class Found:
 
 @dataclass(slots=True)
 class Search:
-    """One pass over a folder; `is_alive` says whether a segment's process still is."""
+    """One search of a folder; `is_alive` tells whether a segment's process is running."""
 
     folder: Folder
     is_alive: IsAlive = lambda segment: False
@@ -55,7 +55,7 @@ class Search:
     built: dict[str, tuple[int, Found]] = field(default_factory=dict)
 
     def newest(self, wanted: Wanted, limit: int | None = None) -> list[Found]:
-        """The traces that are wanted, the newest first."""
+        """The matching traces, newest first."""
         with uncollected():
             return self.found(wanted, limit)
 
@@ -69,7 +69,7 @@ class Search:
         return found
 
     def read_newest(self, wanted: Wanted, limit: int | None) -> list[Segment]:
-        """Read segments from the newest on until there are as many whole traces as are wanted; returns those left unread."""
+        """Read segments, newest first, until enough whole traces match; returns the segments left unread."""
         segments = self.folder.segments("traces")
         enough = limit
         for position, segment in enumerate(segments):
@@ -78,7 +78,7 @@ class Search:
             if enough is not None and len(self.spans) >= enough:
                 if len(self.accepted(wanted, after=segment.modified)) >= (limit or 0):
                     return segments[position:]
-                enough = 2 * len(self.spans)  # the next try when there is twice as much: building trees costs, too
+                enough = 2 * len(self.spans)  # check again when there are twice as many: building trees is expensive too
             self.read(segment)
         return []
 
@@ -89,13 +89,13 @@ class Search:
                 self.spans[span.trace_id].append(span)
 
     def accepted(self, wanted: Wanted, after: int = 0) -> list[Found]:
-        """What is wanted of all that was read, the newest first; only what began behind `after`."""
+        """The matching traces among those read, newest first; only traces that started after `after`."""
         found = (self.known(trace_id) for trace_id in dict.fromkeys((*self.spans, *self.runs)))
-        fitting = [one for one in found if one is not None and one.summary.start > after and wanted.accepts(one.summary)]
-        return sorted(fitting, key=lambda one: one.summary.start, reverse=True)
+        matching = [one for one in found if one is not None and one.summary.start > after and wanted.accepts(one.summary)]
+        return sorted(matching, key=lambda one: one.summary.start, reverse=True)
 
     def known(self, trace_id: str) -> Found | None:
-        """The trace and its summary, built anew only when more of it was read."""
+        """The trace and its summary, rebuilt only if more of it was read."""
         count, found = self.built.get(trace_id, (0, None))
         parts = len(self.spans.get(trace_id, ())) + len(self.runs.get(trace_id, ()))
         if count != parts and (trace := self.trace(trace_id)) is not None:
@@ -107,7 +107,7 @@ class Search:
         return build(self.spans.get(trace_id, ()), self.runs.get(trace_id, ()), self.is_alive)
 
     def complete(self, trace_ids: set[str], unread: Iterable[Segment], start: int) -> bool:
-        """Read what older segments hold of these traces: written after the earliest began, or before, when a parent is missing."""
+        """Read these traces' spans in older segments: those written since the earliest trace started, or all if a parent is missing."""
         has_gaps = any(not node.was_recorded for trace_id in trace_ids if (found := self.known(trace_id)) for node in found.trace.nodes())
         older = [segment for segment in unread if has_gaps or segment.modified >= start] if trace_ids else []
         for segment in older:
@@ -115,7 +115,7 @@ class Search:
         return bool(older)
 
     def by_prefix(self, prefix: str) -> list[str]:
-        """The ids of the traces that begin so, with their spans and runs read."""
+        """The ids of the traces that start with the prefix; their spans and runs are read."""
         needle = f'"traceId":"{prefix}'.encode()
         for segment in self.folder.segments("traces"):
             for span in self.folder.spans(segment, needle):
@@ -129,7 +129,7 @@ class Search:
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """Without the garbage collector: millions of small objects are made here and all of them are kept, and it would walk them again and again."""
+    """Pause the garbage collector: millions of small objects are created and kept here, and it would scan them again and again."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -144,6 +144,6 @@ def earliest(found: Iterable[Found]) -> int:
 
 
 def logs_of(folder: Folder, trace_id: str) -> list[Log]:
-    """The log records of a trace in order of time."""
+    """The log records of a trace, in order of time."""
     records = folder.logs(f'"traceId":"{trace_id}"'.encode())
     return sorted((log for log in records if log.trace_id == trace_id), key=lambda log: log.time)

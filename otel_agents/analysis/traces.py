@@ -1,4 +1,4 @@
-"""Spans of one trace → its tree, with runs that have not ended, and what it used, cost and came to."""
+"""The spans of one trace → its tree, including runs that have not ended, with tokens, cost and outcome."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ IsAlive = Callable[[str], bool]
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Tokens by kind and US dollars, each only where known: an unknown price is None, never 0; `unpriced` counts the calls without one."""
+    """Tokens by kind and cost in US dollars, each only if known: an unknown cost is None, never 0; `unpriced` counts calls without a price."""
 
     tokens: Mapping[str, int] = field(default_factory=dict)
     cost: float | None = None
@@ -43,7 +43,7 @@ NOTHING = Totals()
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """A span in its place; `outcome` is ok, error, interrupted, cancelled, running or died."""
+    """A span in the tree; `outcome` is ok, error, interrupted, cancelled, running or died."""
 
     span: Span
     children: list[Node] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Node:
         return str(self.span.attributes.get(names.OPERATION_NAME, ""))
 
     def walk(self) -> Iterator[Node]:
-        """This node and all below it, parents first; without recursion, as an agent may go deeper than Python."""
+        """This node and all below it, parents first. Iterative: agents may nest deeper than Python's recursion limit."""
         waiting = [self]
         while waiting:
             node = waiting.pop()
@@ -68,7 +68,7 @@ class Node:
 
 @dataclass(slots=True, eq=False)
 class Trace:
-    """One trace: its roots (the earliest first) and what they add up to."""
+    """One trace: its roots, earliest first."""
 
     trace_id: str
     roots: list[Node]
@@ -85,7 +85,7 @@ class Trace:
 
     @property
     def end(self) -> int:
-        """The latest end that is known (nanoseconds since the epoch)."""
+        """The latest known end (nanoseconds since the epoch)."""
         return max(node.span.end or node.span.start for node in self.nodes())
 
     @property
@@ -94,7 +94,7 @@ class Trace:
         return next((outcome for outcome in WORST_FIRST if outcome in outcomes), "ok")
 
     def totals(self) -> dict[str, Totals]:
-        """By span id, what the model calls at and below it used: a call's own figures, never those of a parent that adds up or of a call inside a call."""
+        """By span id, usage of the model calls at and below it. Counted once: not again in a parent's sums, nor for a call within a call."""
         known: dict[str, Totals] = {}
         for node in reversed(self.nodes()):
             own, below = totals_of(node.span), sum((known[child.span.span_id] for child in node.children), NOTHING)
@@ -116,7 +116,7 @@ def totals_of(span: Span) -> Totals:
 
 
 def build(spans: Iterable[Span], runs: Iterable[Log] = (), is_alive: IsAlive = lambda segment: False) -> Trace | None:
-    """The tree of one trace's spans; `runs` are its run.started and run.ended records, `is_alive` says whether a segment's process still is."""
+    """The tree of one trace's spans; `runs` are its run.started and run.ended records, `is_alive` tells whether a segment's process is running."""
     found = {span.span_id: span for span in spans}
     found = {**open_runs(runs, found, is_alive), **found}
     if not found:
@@ -126,7 +126,7 @@ def build(spans: Iterable[Span], runs: Iterable[Log] = (), is_alive: IsAlive = l
 
 
 def open_runs(runs: Iterable[Log], ended: Mapping[str, Span], is_alive: IsAlive) -> dict[str, Span]:
-    """A span for each run that began and whose span never came: running while its process lives, died afterwards."""
+    """A span for each run that started and has no span: running while its process is alive, died afterwards."""
     records = sorted((run for run in runs if run.span_id and run.span_id not in ended), key=lambda run: run.time)
     closed = {run.span_id: run for run in records if run.event == names.EVENT_OA_RUN_ENDED}
     return {run.span_id: open_run(run, closed.get(run.span_id), is_alive) for run in reversed(records) if run.event == names.EVENT_OA_RUN_STARTED}
@@ -157,30 +157,30 @@ def run_name(attributes: Mapping[str, Any]) -> str:
 
 
 def attached(nodes: dict[str, Node], is_alive: IsAlive) -> list[Node]:
-    """Each node below its parent; what has none, or one in another service, is a root; a parent that should be here and is not gets a place of its own."""
+    """Put each node below its parent. Without a parent, or with one in another service, it is a root; a missing parent gets a placeholder."""
     roots: list[Node] = []
     for node in list(nodes.values()):
         parent = nodes.get(node.span.parent_id) or absent_parent(node.span, nodes, roots, is_alive)
         (parent.children if parent is not None else roots).append(node)
     if any(has_odd_start(node, nodes) for node in nodes.values()):
-        cut_circles(nodes, roots)
+        cut_cycles(nodes, roots)
     return sorted(roots, key=lambda node: node.span.start)
 
 
 def has_odd_start(node: Node, nodes: Mapping[str, Node]) -> bool:
-    """Whether it began no later than its parent: clocks differ, but a circle must have one such."""
+    """Whether its parent started no earlier than the span itself. Clocks may differ, but every cycle has such a span."""
     parent = nodes.get(node.span.parent_id)
     return parent is not None and parent.span.start >= node.span.start
 
 
-def cut_circles(nodes: Mapping[str, Node], roots: list[Node]) -> None:
-    """Spans that name each other as parents hang below no root: the earliest of them becomes one."""
-    while lost := unreached(nodes, roots):
-        nodes[lost[0].span.parent_id].children.remove(lost[0])
-        roots.append(lost[0])
+def cut_cycles(nodes: Mapping[str, Node], roots: list[Node]) -> None:
+    """Spans that name each other as parents are below no root: make the earliest of them a root."""
+    while unreached := not_reached(nodes, roots):
+        nodes[unreached[0].span.parent_id].children.remove(unreached[0])
+        roots.append(unreached[0])
 
 
-def unreached(nodes: Mapping[str, Node], roots: Iterable[Node]) -> list[Node]:
+def not_reached(nodes: Mapping[str, Node], roots: Iterable[Node]) -> list[Node]:
     reached = {node.span.span_id for root in roots for node in root.walk()}
     return [node for span_id, node in nodes.items() if span_id not in reached]
 
@@ -198,12 +198,12 @@ def absent_parent(span: Span, nodes: dict[str, Node], roots: list[Node], is_aliv
     return node
 
 
-# ---------------------------------------------------------------------------------------------- what it comes to
+# ---------------------------------------------------------------------------------------------- summary
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One trace in one line: times in nanoseconds since the epoch, `cost` in US dollars or None when no price is known."""
+    """A trace in one line; times in nanoseconds since the epoch."""
 
     trace_id: str
     name: str
@@ -224,7 +224,7 @@ class Summary:
 
 
 def summary(trace: Trace) -> Summary:
-    """What the trace comes to."""
+    """Summarise the trace."""
     recorded = trace.recorded()
     agents = values(recorded, names.AGENT_NAME)
     origin, totals = trace.roots[0].span.origin, trace.totals()
@@ -249,5 +249,5 @@ def summary(trace: Trace) -> Summary:
 
 
 def values(nodes: Iterable[Node], name: str) -> tuple[str, ...]:
-    """What the attribute has been, each once, in the order of the tree."""
+    """The distinct values of an attribute, in the order of the tree."""
     return tuple(dict.fromkeys(str(value) for node in nodes if (value := node.span.attributes.get(name)) is not None))

@@ -20,15 +20,14 @@ from otel_agents.analysis.folder import Folder, Segment
 from otel_agents.analysis.losses import Causes, Losses, counted, summed
 from otel_agents.cli import run as launch
 from otel_agents.cli.screen import plural, size
-from otel_agents.config.otel_variables import SIGNALS
 from otel_agents.config.settings import Endpoint, Settings
 from otel_agents.journal.caps import acknowledged
 from otel_agents.journal.delivery import CLIENTS
-from otel_agents.journal.encode import OUTER
 from otel_agents.journal.files import OFFSETS
 from otel_agents.journal.protobuf import message
 from otel_agents.journal.tally import Offsets
 from otel_agents.journal.wire import Answer
+from otel_agents.otlp.signals import OUTER, SIGNALS
 from otel_agents.redaction.messages import address, wrong
 
 OK, NOTE, WRONG = "ok", "note", "wrong"

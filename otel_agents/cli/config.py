@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from otel_agents.cli import screen
 from otel_agents.config.definitions import dangling
-from otel_agents.config.otel_variables import SIGNALS
 from otel_agents.config.parsers import LEVELS
 from otel_agents.config.settings import KNOBS, KNOWN, OTLP_KNOBS, Endpoint, Settings, build
 from otel_agents.config.sources import SECTIONS, Found, gather, labelled, read_file
+from otel_agents.otlp.signals import SIGNALS
 from otel_agents.redaction.messages import address, line, public, wrong
 
 if TYPE_CHECKING:

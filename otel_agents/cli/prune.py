@@ -1,4 +1,4 @@
-"""Delete what the journal no longer needs. Only files of ours that no program writes to; what an endpoint has not taken yet stays, but with --all."""
+"""Delete old journal files. Never touches files that a program is writing to; keeps what has not been delivered yet, unless --all is given."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from typing import Any
 
 from otel_agents.analysis.folder import Folder, Segment
 from otel_agents.cli import journal_options, screen
-from otel_agents.journal.caps import acknowledged
-from otel_agents.journal.files import BESIDE, BROKEN_OFF, NAME, lines_after, locked
+from otel_agents.journal.caps import LEFTOVER_S, acknowledged
+from otel_agents.journal.files import OFFSETS_FILE, UNFINISHED_FILE, lines_after, locked
+from otel_agents.otlp.segment_names import owner_of
 
 LOCAL = "local"
-LEFTOVER_S = 3600
 IN_USE, UNSENT, RECENT, REFUSED = "in use", "not sent yet", "too recent", "refused by the system"
 NOTES = {
-    IN_USE: "a program writes to it",
-    UNSENT: "its endpoint has not taken it yet; --all deletes it all the same",
-    REFUSED: "the system does not let us; see its permissions",
+    IN_USE: "a program is writing to it",
+    UNSENT: "not delivered to its endpoint yet; --all deletes it anyway",
+    REFUSED: "check the permissions",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """One segment and why it is kept; it goes when there is no reason."""
+    """One segment and the reason to keep it; without a reason it is deleted."""
 
     segment: Segment
     kept_for: str = ""
@@ -38,13 +38,13 @@ class Fate:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     journal_options.add_journal(parser)
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--older-than", type=journal_options.seconds, metavar="AGE", help="delete what was last written to before that: 12h, 7d, 4w")
-    which.add_argument("--all", action="store_true", help="delete everything that no program writes to, also what was not sent yet")
-    parser.add_argument("--dry-run", action="store_true", help="delete nothing, show what would go")
+    which.add_argument("--older-than", type=journal_options.seconds, metavar="AGE", help="delete files last written to longer ago than this: 12h, 7d, 4w")
+    which.add_argument("--all", action="store_true", help="delete everything that no program is writing to, even if it was not sent yet")
+    parser.add_argument("--dry-run", action="store_true", help="delete nothing, only show what would be deleted")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Show what went (or would); 1 when something could not be deleted."""
+    """Delete and show what was deleted, or would be; returns 1 when something could not be deleted."""
     folder = Folder(journal_options.journal_of(options))
     chosen = options.all or options.older_than is not None
     dry = options.dry_run or not chosen
@@ -61,11 +61,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def ours(folder: Folder) -> list[Segment]:
-    """The segments that we wrote: by their whole name, in the folder of a destination, no links."""
-    return [one for one in folder.segments() if NAME.fullmatch(one.path.name) and one.path.parent != folder.path and not one.path.is_symlink()]
+    """The segments in folders of destinations; symbolic links are left alone."""
+    return [one for one in folder.segments() if one.path.parent != folder.path and not one.path.is_symlink()]
 
 
-# ------------------------------------------------------------------------------------------------ what goes
+# ------------------------------------------------------------------------------------------------ what is deleted
 
 
 def fate(segment: Segment, options: argparse.Namespace) -> Fate:
@@ -88,7 +88,7 @@ KEEP = {RECENT: is_recent, IN_USE: is_in_use, UNSENT: is_unsent}
 
 
 def waiting(path: Path) -> int:
-    """How many lines of the segment the endpoint has not taken."""
+    """How many lines of the segment have not been acknowledged by the endpoint."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -100,7 +100,7 @@ def waiting(path: Path) -> int:
 
 
 def deleted(one: Fate) -> Fate:
-    """Delete the segment while we hold its lock, so that nobody adopts it meanwhile."""
+    """Delete the segment while holding its lock, so that no process adopts it meanwhile."""
     if one.kept_for:
         return one
     fd = locked(one.segment.path)
@@ -116,9 +116,9 @@ def deleted(one: Fate) -> Fate:
 
 
 def sweep(destination: Path) -> None:
-    """Delete what dead processes left beside their segments, and the folder when nothing is in it."""
-    owners = {journal_options.owner_of(path) for path in destination.glob("*.jsonl")}
-    with suppress(OSError):  # what stays is small, and the next time comes
+    """Delete what dead processes left beside their segments, and the folder itself when it is empty."""
+    owners = {owner_of(path) for path in destination.glob("*.jsonl")}
+    with suppress(OSError):  # what stays is small, and goes at the next prune
         for path in leftovers(destination, owners):
             path.unlink()
         if not any(destination.iterdir()):
@@ -127,12 +127,12 @@ def sweep(destination: Path) -> None:
 
 def leftovers(destination: Path, owners: set[str]) -> Iterator[Path]:
     for path in destination.iterdir():
-        is_alone = BESIDE.fullmatch(path.name) is not None and path.name.partition(".")[0] not in owners
-        if is_alone or (BROKEN_OFF.fullmatch(path.name) and time.time() - path.stat().st_mtime > LEFTOVER_S):
+        is_alone = OFFSETS_FILE.fullmatch(path.name) is not None and path.name.partition(".")[0] not in owners
+        if is_alone or (UNFINISHED_FILE.fullmatch(path.name) and time.time() - path.stat().st_mtime > LEFTOVER_S):
             yield path
 
 
-# ------------------------------------------------------------------------------------------------ what is shown
+# ------------------------------------------------------------------------------------------------ output
 
 
 def as_json(folder: Folder, fates: list[Fate], *, dry: bool) -> dict[str, Any]:
@@ -159,23 +159,23 @@ def described(segment: Segment) -> dict[str, Any]:
 
 def show(folder: Folder, fates: list[Fate], *, dry: bool, chosen: bool) -> None:
     if not fates:
-        screen.say(f"otel-agents: there is nothing to delete in {folder.path}.")
+        screen.say(f"otel-agents: nothing to delete in {folder.path}.")
         return
     show_table(fates, dry=dry)
     kept = Counter(one.kept_for for one in fates if one.kept_for)
     for reason, files in kept.items():
         print(f"kept, {reason}: {screen.plural(files, 'file')}" + (f" ({NOTES[reason]})" if reason in NOTES else ""))
     if not chosen:
-        print("nothing was deleted; say which: --older-than 7d, or --all")
+        print("nothing was deleted; choose what to delete: --older-than 7d, or --all")
 
 
 def show_table(fates: list[Fate], *, dry: bool) -> None:
-    columns = ("DESTINATION", "SIGNAL", "FILES", "SIZE", "LAST WRITTEN", "WOULD GO" if dry else "WENT")
+    columns = ("DESTINATION", "SIGNAL", "FILES", "SIZE", "LAST WRITTEN", "WOULD DELETE" if dry else "DELETED")
     groups: dict[tuple[str, str], list[Fate]] = {}
     for one in fates:
         groups.setdefault((one.segment.destination, one.segment.signal), []).append(one)
     rows = [(*group, *figures(members)) for group, members in sorted(groups.items())]
-    screen.print_table(screen.console(), columns, rows, right=("FILES", "SIZE", "WOULD GO", "WENT"), flexible="DESTINATION")
+    screen.print_table(screen.console(), columns, rows, right=("FILES", "SIZE", "WOULD DELETE", "DELETED"), flexible="DESTINATION")
 
 
 def figures(members: list[Fate]) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""Send what the journal kept to a Collector, once: also what stayed local, and what was sent to another endpoint before.
+"""Send the journal to a Collector once, including what was only kept locally and what another endpoint has received.
 
-What went out is remembered by endpoint: a second replay sends only what came since (--again sends all). What still waits for the endpoint that is replayed
-to is left to the programs, whose shippers send it anyway.
+What was sent is remembered per endpoint: a second replay sends only what is new (--again sends everything). Segments that are already on their way to this
+endpoint are left to the programs' own shippers.
 """
 
 from __future__ import annotations
@@ -21,36 +21,41 @@ from typing import Any
 from otel_agents.analysis.folder import Folder
 from otel_agents.analysis.folder import Segment as Kept
 from otel_agents.cli import journal_options, screen
-from otel_agents.config.otel_variables import SIGNALS
 from otel_agents.config.settings import Endpoint, Settings, load
 from otel_agents.journal.batches import Line, batches, lines_of
 from otel_agents.journal.delivery import FAILING, SignalSender
-from otel_agents.journal.files import NAME, Segment, as_sent
-from otel_agents.journal.tally import Offsets, Said, Tally
+from otel_agents.journal.files import Segment
+from otel_agents.journal.tally import Offsets, Tally, Warnings
+from otel_agents.otlp.segment_names import as_sent
+from otel_agents.otlp.signals import SIGNALS
 from otel_agents.redaction.urls import without_credentials
 
 PATIENCE_S = 60.0
-NOWHERE = "otel-agents replay: no endpoint is set; say where to send it: otel-agents replay --to http://localhost:4318"
-WITHOUT_HEADERS = "otel-agents replay: the headers of OTEL_EXPORTER_OTLP_HEADERS belong to {}, and are not sent to {}."
-BUSY = "otel-agents replay: another replay to this endpoint is under way."
-GAVE_UP = "otel-agents replay: {} do not get to {}: {}. What went out is remembered; run it again when the endpoint is well."
+NOWHERE = "otel-agents replay: no endpoint is set; name one: otel-agents replay --to http://localhost:4318"
+WITHOUT_HEADERS = "otel-agents replay: OTEL_EXPORTER_OTLP_HEADERS is meant for {}, so its headers are not sent to {}."
+BUSY = "otel-agents replay: another replay to this endpoint is running."
+GAVE_UP = "otel-agents replay: can't send {} to {}: {}. What was sent is remembered; run it again when the endpoint is back."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     journal_options.add_journal(parser)
     parser.add_argument("--to", metavar="URL", help="the endpoint, such as http://localhost:4318 (default: OTEL_EXPORTER_OTLP_ENDPOINT)")
     parser.add_argument(
-        "--since", type=journal_options.moment, default=0, metavar="AGE", help="only files written to since: 2h, 7d, or a time such as 2026-11-21T09:30"
+        "--since", type=journal_options.moment, default=0, metavar="AGE", help="only files written to since then: 2h, 7d, or a time such as 2026-11-21T09:30"
     )
-    parser.add_argument("--again", action="store_true", help="also what an earlier replay sent to this endpoint")
-    parser.add_argument("--dry-run", action="store_true", help="send nothing, show what would go")
+    parser.add_argument("--again", action="store_true", help="send again what an earlier replay sent to this endpoint")
+    parser.add_argument("--dry-run", action="store_true", help="send nothing, only show how much would be sent")
     parser.add_argument(
-        "--patience", type=journal_options.seconds, default=PATIENCE_S, metavar="AGE", help="how long to try an endpoint that does not take it (default: 60s)"
+        "--patience",
+        type=journal_options.seconds,
+        default=PATIENCE_S,
+        metavar="AGE",
+        help="how long to keep trying when the endpoint fails (default: 60s)",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 when all of it is out, 1 when some could not be sent."""
+    """Returns 0 when everything was sent, 1 when something could not be sent."""
     settings = settings_of(options.to)
     endpoints = {signal: endpoint for signal in SIGNALS if (endpoint := settings.endpoint(signal)) is not None}
     if not endpoints:
@@ -72,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def settings_of(to: str | None) -> Settings:
-    """The settings, with another endpoint where one is named: it gets no headers that were meant for another host."""
+    """The settings, with the endpoint replaced by `to` if given; headers meant for another host are dropped."""
     if to is None:
         return load()
     given = load()
@@ -92,12 +97,12 @@ def place(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-# ------------------------------------------------------------------------------------------------ what was replayed before
+# ------------------------------------------------------------------------------------------------ what earlier replays sent
 
 
 @contextmanager
 def replayed(folder: Folder, destination: str) -> Iterator[Offsets | None]:
-    """What earlier replays to this destination sent, held for us alone; None while another replay has it."""
+    """What earlier replays sent to this destination, locked for this one; None while another replay holds the lock."""
     path = folder.path / f"replayed-{sha256(destination.encode()).hexdigest()[:16]}.json"
     with path.with_suffix(".lock").open("w") as lock:
         try:
@@ -108,12 +113,12 @@ def replayed(folder: Folder, destination: str) -> Iterator[Offsets | None]:
         yield Offsets.read(path)
 
 
-# ------------------------------------------------------------------------------------------------ the sending
+# ------------------------------------------------------------------------------------------------ sending
 
 
 @dataclass(slots=True)
 class Replay:
-    """One replay: what is in the folder, where it goes, what went before."""
+    """One replay: the folder, the endpoints, what was sent before."""
 
     folder: Folder
     endpoints: dict[str, Endpoint]
@@ -123,13 +128,13 @@ class Replay:
     tally: Tally = field(default_factory=lambda: Tally(lambda signal, reason, items: None))
 
     def waiting(self) -> list[tuple[Kept, int]]:
-        """The segments with something to send and the offsets where it begins, oldest first."""
+        """Segments with something left to send and the offset to start from, oldest first."""
         kept = self.folder.segments(*self.endpoints, since=self.options.since)
-        found = [(one, min(self.memory.sent.get(one.key, 0), one.size)) for one in reversed(kept) if NAME.fullmatch(one.path.name)]
+        found = [(one, min(self.memory.sent.get(one.key, 0), one.size)) for one in reversed(kept)]
         return [(one, offset) for one, offset in found if offset < one.size and not self.is_on_its_way(one)]
 
     def is_on_its_way(self, one: Kept) -> bool:
-        """Whether a shipper sends it to the very same place without us."""
+        """Whether a program's shipper sends it to this same destination anyway."""
         return one.destination == self.destination and not one.is_sent
 
     def forget_gone(self) -> None:
@@ -139,7 +144,7 @@ class Replay:
 
 @dataclass(slots=True)
 class Outcome:
-    """What went out: items by signal, bytes, files; and by signal, why not all of it did."""
+    """What was sent: items by signal, bytes, files; and by signal, why something was not."""
 
     items: dict[str, int] = field(default_factory=dict)
     bytes: int = 0
@@ -149,8 +154,8 @@ class Outcome:
     problems: dict[str, str] = field(default_factory=dict)
 
 
-class Heard(Said):
-    """What a courier says, but for an endpoint that does not take it: we wait for it, and say so at the end."""
+class ReplayWarnings(Warnings):
+    """The sender's messages, except that the endpoint is failing: replay waits for it, and reports it at the end."""
 
     def once(self, what: str, message: str, *values: object) -> None:
         if not what.startswith(FAILING):
@@ -158,63 +163,63 @@ class Heard(Said):
 
 
 def replay(task: Replay) -> Outcome:
-    """Send every waiting segment, and remember each batch that was taken."""
+    """Send every waiting segment, and remember each batch that was accepted."""
     waiting = task.waiting()
     outcome = Outcome(total=sum(one.size - offset for one, offset in waiting), files=len(waiting))
     if task.options.dry_run or not waiting:
         return outcome
-    couriers = {signal: SignalSender(signal, endpoint, task.tally, Heard()) for signal, endpoint in task.endpoints.items()}
-    with Progress(outcome, task.options) as told:
+    senders = {signal: SignalSender(signal, endpoint, task.tally, ReplayWarnings()) for signal, endpoint in task.endpoints.items()}
+    with Progress(outcome, task.options) as progress:
         for one, offset in waiting:
-            if one.signal not in outcome.problems and (problem := send(task, couriers[one.signal], one, offset, outcome, told)):
+            if one.signal not in outcome.problems and (problem := send(task, senders[one.signal], one, offset, outcome, progress)):
                 outcome.problems[one.signal] = problem
-    for courier in couriers.values():
-        courier.close()
+    for sender in senders.values():
+        sender.close()
     task.forget_gone()
     task.memory.save()
     outcome.lost = task.tally.all()
     return outcome
 
 
-def send(task: Replay, courier: SignalSender, one: Kept, offset: int, outcome: Outcome, told: Callable[[], None]) -> str:
-    """Send one segment from the offset on; why it stopped, empty when all of it is out."""
+def send(task: Replay, sender: SignalSender, one: Kept, offset: int, outcome: Outcome, progress: Callable[[], None]) -> str:
+    """Send one segment from the offset on; returns why it stopped, empty when all of it was sent."""
     with opened(one, offset) as segment:
         if segment is None:  # pruned meanwhile
             return ""
-        whole = not journal_options.is_locked(one.path)  # its program still writes: what is no whole line yet comes with the next replay
-        for batch in batches(lines_of(segment, segment.fd, segment.size, is_complete=whole)):
-            if problem := deliver(courier, batch, task.options.patience):
+        is_complete = not journal_options.is_locked(one.path)  # a program is still writing: an unfinished line is left to the next replay
+        for batch in batches(lines_of(segment, segment.fd, segment.size, is_complete=is_complete)):
+            if problem := deliver(sender, batch, task.options.patience):
                 return problem
             outcome.items[one.signal] = outcome.items.get(one.signal, 0) + sum(line.raw is not None for line in batch)
             outcome.bytes += batch[-1].end - segment.offset
             task.memory.sent[one.key] = segment.offset = batch[-1].end
             task.memory.save()
-            told()
+            progress()
     return ""
 
 
-def deliver(courier: SignalSender, batch: list[Line], patience: float) -> str:
-    """Send the lines, waiting where the endpoint asks for it; why not, when patience (seconds) is at its end."""
+def deliver(sender: SignalSender, batch: list[Line], patience: float) -> str:
+    """Send the lines, backing off when the endpoint asks for it; returns why it gave up after `patience` seconds without progress."""
     lines = [line.raw for line in batch if line.raw is not None]
     until = time.monotonic() + patience
     while lines:
-        if done := courier.deliver(lines):
+        if done := sender.deliver(lines):
             lines, until = lines[done:], time.monotonic() + patience
         elif time.monotonic() > until:
-            return GAVE_UP.format(courier.signal, place(courier.endpoint.url), courier.last_error)
+            return GAVE_UP.format(sender.signal, place(sender.endpoint.url), sender.last_error)
         else:
-            wait(courier, until)
+            wait(sender, until)
     return ""
 
 
-def wait(courier: SignalSender, until: float) -> None:
-    while not courier.is_due() and time.monotonic() <= until:
+def wait(sender: SignalSender, until: float) -> None:
+    while not sender.is_due() and time.monotonic() <= until:
         time.sleep(0.05)
 
 
 @contextmanager
 def opened(one: Kept, offset: int) -> Iterator[Segment | None]:
-    """The file as a segment that nobody writes to; it may have been sent, and renamed, since it was listed."""
+    """The file as a complete segment; it may have been sent, and so renamed, since it was listed."""
     for path in (one.path, as_sent(one.path)):
         with suppress(FileNotFoundError):
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -227,11 +232,11 @@ def opened(one: Kept, offset: int) -> Iterator[Segment | None]:
     yield None
 
 
-# ------------------------------------------------------------------------------------------------ what is shown
+# ------------------------------------------------------------------------------------------------ output
 
 
 class Progress:
-    """A bar on a terminal; elsewhere a line every few seconds; nothing with --json."""
+    """A progress bar on a terminal, otherwise a line every few seconds; nothing with --json."""
 
     EVERY_S = 5.0
 
@@ -249,13 +254,13 @@ class Progress:
             self.bar = Bars(*columns, console=screen.console(to_stderr=True), transient=True)
             self.bar.add_task("", total=self.outcome.total)
             self.bar.start()
-        return self.tell
+        return self.update
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self.bar is not None:
             self.bar.stop()
 
-    def tell(self) -> None:
+    def update(self) -> None:
         if self.bar is not None:
             self.bar.update(self.bar.task_ids[0], completed=self.outcome.bytes)
         elif not self.silent and time.monotonic() > self.next:
@@ -269,7 +274,7 @@ def show(outcome: Outcome, options: argparse.Namespace) -> None:
     elif options.dry_run:
         print(f"would send {screen.size(outcome.total)} in {screen.plural(outcome.files, 'file')}")
     elif not outcome.total:
-        print("nothing to replay: all that is kept went there before, or waits for its own shipper")
+        print("nothing to replay: everything was sent there before, or is about to be sent by its own program")
     else:
         print(f"sent {summary(outcome)}")
     for problem in outcome.problems.values():

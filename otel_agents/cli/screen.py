@@ -1,4 +1,4 @@
-"""What all commands show alike: durations, tokens, money, times, tables on a terminal of any width, JSON for programs."""
+"""Output that all commands share: durations, tokens, money, times, tables that fit any terminal, JSON for programs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SECOND = 10**9
 
 
 def console(*, to_stderr: bool = False) -> Console:
-    """A console on stdout; colours only on a terminal, and its width, or one that keeps whole lines for `| grep`."""
+    """A console on stdout: colours and width of the terminal; in a pipe no colours, and wide enough to keep lines whole for `| grep`."""
     from rich.console import Console
 
     made = Console(stderr=to_stderr, highlight=False, emoji=False, markup=False)
@@ -35,12 +35,12 @@ def console(*, to_stderr: bool = False) -> Console:
 
 
 def say(text: str) -> None:
-    """One thing for a person, on stderr: stdout is for what was asked for."""
+    """Print a message for a person on stderr: stdout carries only the requested output."""
     print(line(text), file=sys.stderr)
 
 
 def print_json(value: Any) -> None:
-    """The value as indented JSON, never coloured."""
+    """Print the value as indented JSON, never coloured."""
     print(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS, default=str).decode())
 
 
@@ -49,21 +49,21 @@ def print_json_line(value: Any) -> None:
 
 
 def print_table(console: Console, columns: Sequence[str], rows: Sequence[Sequence[str | Text]], *, right: Container[str] = (), flexible: str = "") -> None:
-    """An airy table without lines; only the `flexible` column gives way when the terminal is narrow."""
+    """Print a table without borders; only the `flexible` column shrinks when the terminal is narrow."""
     from rich.table import Table
 
     gap = 2 if console.width >= WIDE else 1
     made = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="dim")
     widths = [max(len(column), *(len(row[place]) for row in rows)) for place, column in enumerate(columns)]
     for column, width in zip(columns, widths, strict=True):
-        room = console.width - sum(widths) - gap * len(widths) + width if column == flexible else width
-        made.add_column(column, justify="right" if column in right else "left", no_wrap=True, overflow="ellipsis", width=max(len(column), min(width, room)))
+        free = console.width - sum(widths) - gap * len(widths) + width if column == flexible else width
+        made.add_column(column, justify="right" if column in right else "left", no_wrap=True, overflow="ellipsis", width=max(len(column), min(width, free)))
     for row in rows:
         made.add_row(*row)
     console.print(made)
 
 
-# ------------------------------------------------------------------------------------------------ numbers as people read them
+# ------------------------------------------------------------------------------------------------ numbers for people
 
 
 def duration(nanoseconds: int) -> str:
@@ -85,15 +85,15 @@ def count(number: int) -> str:
 
 
 def tokens(totals: Totals) -> str:
-    """Tokens in → out; empty when nothing is known of either."""
-    given, came = totals.tokens.get("input_tokens"), totals.tokens.get("output_tokens")
-    if given is None and came is None:
+    """Input → output tokens; empty when neither is known."""
+    used, produced = totals.tokens.get("input_tokens"), totals.tokens.get("output_tokens")
+    if used is None and produced is None:
         return ""
-    return f"{'?' if given is None else count(given)} → {'?' if came is None else count(came)}"
+    return f"{'?' if used is None else count(used)} → {'?' if produced is None else count(produced)}"
 
 
 def money(dollars: float | None) -> str:
-    """US dollars with two figures that count; empty when no price is known."""
+    """US dollars with two significant figures; empty when the price is unknown."""
     if dollars is None:
         return ""
     if dollars >= 0.995 or dollars == 0:
@@ -102,12 +102,12 @@ def money(dollars: float | None) -> str:
 
 
 def cost(totals: Totals) -> str:
-    """What it cost; with a plus where some of the calls have no known price."""
+    """The cost, with a plus sign when the price of some calls is unknown."""
     return money(totals.cost) + ("+" if totals.unpriced and totals.cost is not None else "")
 
 
 def leading_zeros(fraction: float) -> int:
-    """How many places behind the point come before the first figure, as a negative exponent: 0.012 → -1."""
+    """The zeros between the decimal point and the first significant digit, as a negative number: 0.012 → -1."""
     return int(f"{fraction:.1e}".partition("e")[2]) + 1
 
 
@@ -129,7 +129,7 @@ def local(nanoseconds: int) -> datetime:
 
 
 def clock(nanoseconds: int) -> str:
-    """The local time; with the day when it isn't today."""
+    """The local time, with the date if it is not today."""
     moment = local(nanoseconds)
     return f"{moment:%H:%M:%S}" if moment.date() == datetime.now().date() else f"{moment:%m-%d %H:%M}"
 
@@ -140,7 +140,7 @@ def iso(nanoseconds: int) -> str:
 
 
 def one_line(text: str) -> str:
-    """The text without line breaks and control characters, which would move a terminal's cursor."""
+    """The text without line breaks and control characters, which could move the terminal's cursor."""
     return " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
 
 
@@ -149,7 +149,7 @@ def short(trace_id: str) -> str:
 
 
 def outcome(found: Summary) -> str:
-    """How it ended, with the errors it recovered from."""
+    """The outcome, with the number of errors the trace recovered from."""
     return f"{found.outcome}, {plural(found.errors, 'error')}" if found.errors and found.outcome != "error" else found.outcome
 
 
@@ -158,12 +158,12 @@ def short_outcome(found: Summary) -> str:
 
 
 def took(found: Summary) -> int:
-    """Nanoseconds it took, or has taken so far."""
+    """Duration in nanoseconds; of a running trace, the time since it started."""
     return (time.time_ns() if found.outcome == "running" else found.end) - found.start
 
 
 def lasted(found: Summary) -> str:
-    """How long it took; nothing for a run that died without another sign of life."""
+    """The duration for display; empty for a run that died before anything else was recorded."""
     return "" if found.outcome == "died" and found.end == found.start else duration(took(found))
 
 

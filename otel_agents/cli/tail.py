@@ -1,4 +1,4 @@
-"""Follow what running programs record, as it comes: spans that end, log lines, runs that begin. Ctrl-C ends it."""
+"""Follow running programs live: spans as they end, log records, runs as they start. Ctrl-C stops it."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 POLL_S = 0.25
-SHARE = 10  # of the time at most a tenth is spent on looking, however many files there are
+REST_RATIO = 10  # sleep at least ten times as long as a poll took, however many files there are
 HIDDEN_EVENTS = (names.EVENT_CLIENT_INFERENCE_OPERATION_DETAILS, names.EVENT_OA_TOOL_DETAILS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     journal_options.add_journal(parser)
     journal_options.add_filters(parser)
-    parser.add_argument("-n", "--lines", type=int, default=10, metavar="N", help="begin with the last N items (default: 10); with --since, with all since then")
+    parser.add_argument("-n", "--lines", type=int, default=10, metavar="N", help="start with the last N items (default: 10), or with everything --since")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print until interrupted, which is its normal end."""
+    """Print until interrupted; Ctrl-C is the normal way to stop."""
     folder = Folder(journal_options.journal_of(options))
-    choice = Choice(options.session, options.agent)
+    chosen = Filter(options.session, options.agent)
     show = show_json if options.json else show_text
     try:
         follower = Follower(folder)
-        screen.say(f"otel-agents: following {folder.path}; Ctrl-C ends it")
-        for items in arriving(follower, options):
-            show(choice.of(items))
+        screen.say(f"otel-agents: following {folder.path}; press Ctrl-C to stop")
+        for items in item_batches(follower, options):
+            show(chosen.of(items))
     except KeyboardInterrupt:
         return 0
     return 0
 
 
-def arriving(follower: Follower, options: argparse.Namespace) -> Iterator[list[Item]]:
-    """What is there, then for ever what comes."""
+def item_batches(follower: Follower, options: argparse.Namespace) -> Iterator[list[Item]]:
+    """The latest existing items, then new ones, for ever."""
     yield follower.before(options.lines, options.since)
     while True:
         began = time.monotonic()
         yield follower.poll()
-        time.sleep(max(POLL_S, SHARE * (time.monotonic() - began)))
+        time.sleep(max(POLL_S, REST_RATIO * (time.monotonic() - began)))
 
 
-class Choice:
-    """Keeps what belongs to a conversation and an agent: whatever is in a trace that has said so once."""
+class Filter:
+    """Filters by conversation and agent. Once one item of a trace matches, all its later items do."""
 
     def __init__(self, session: str | None, agent: str | None) -> None:
         self.wanted = {name: value for name, value in ((names.CONVERSATION_ID, session), (names.AGENT_NAME, agent)) if value is not None}
@@ -82,18 +82,18 @@ def as_json(item: Span | Log) -> dict[str, Any]:
 def show_text(items: list[Span | Log]) -> None:
     console = screen.console()
     for item in items:
-        if isinstance(item, Span) or says_more(item):
+        if isinstance(item, Span) or is_worth_a_line(item):
             console.print(line(item), no_wrap=True, overflow="ellipsis", crop=True)
 
 
-def says_more(log: Log) -> bool:
-    """Whether it says what no span does: details are content, and a run that ended has its span, but where its process died."""
+def is_worth_a_line(log: Log) -> bool:
+    """Whether it says something its span does not: details are content, and the end of a run is its span, unless the process died."""
     ended = log.event == names.EVENT_OA_RUN_ENDED and log.attributes.get(names.OA_OUTCOME) != "died"
     return log.event not in HIDDEN_EVENTS and not ended
 
 
 def line(item: Span | Log) -> Text:
-    """Time, trace, what it was and what came of it, on one line."""
+    """One line: time, trace, the item, its result."""
     from rich.text import Text
 
     when = item.time if isinstance(item, Log) else item.end or item.start

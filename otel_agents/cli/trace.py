@@ -1,4 +1,4 @@
-"""Show one trace as a tree: durations, tokens, cost, errors, events, log lines, and what was said where it was captured."""
+"""Show one trace as a tree: durations, tokens, cost, errors, events, log lines, and captured messages."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from otel_agents.analysis.traces import Node, Trace, summary
 from otel_agents.cli import journal_options, screen
 
 LAST = "last"
-NAMED = 5
+LISTED = 5  # ids shown when a prefix is ambiguous
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "id", metavar="ID", nargs="?", default=LAST, help="a trace id or the beginning of one, as `otel-agents traces` shows it; default: last, the newest"
+        "id", metavar="ID", nargs="?", default=LAST, help="a trace id, or the start of one as `otel-agents traces` shows it (default: last, the newest trace)"
     )
     journal_options.add_journal(parser)
     journal_options.add_filters(parser)
-    parser.add_argument("--logs", action="store_true", help="show the log lines of the program where they were written")
-    parser.add_argument("--full", action="store_true", help="show content and messages whole, not one line of each")
+    parser.add_argument("--logs", action="store_true", help="show the program's log lines in place")
+    parser.add_argument("--full", action="store_true", help="show content and messages in full, not just one line of each")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the tree; 1 when there is no such trace."""
+    """Print the tree; returns 1 when there is no such trace."""
     search = journal_options.search_of(options)
     trace = newest(search, options) if options.id == LAST else by_id(search, options.id)
     if trace is None:
@@ -52,17 +52,17 @@ def by_id(search: Search, wanted: str) -> Trace | None:
     prefix = wanted.strip().lower()
     ids = search.by_prefix(prefix) if prefix else []
     if len(ids) != 1:
-        say_not_one(wanted, ids, search.folder)
+        say_not_unique(wanted, ids, search.folder)
         return None
     return search.trace(ids[0])
 
 
-def say_not_one(wanted: str, ids: list[str], folder: Folder) -> None:
+def say_not_unique(wanted: str, ids: list[str], folder: Folder) -> None:
     if not ids:
-        screen.say(f"otel-agents: no trace id in {folder.path} begins with {wanted!r}; `otel-agents traces` lists what is there.")
+        screen.say(f"otel-agents: no trace id in {folder.path} starts with {wanted!r}; `otel-agents traces` lists them.")
         return
-    some = "\n".join(f"  {trace_id}" for trace_id in ids[:NAMED])
-    screen.say(f"otel-agents: {len(ids)} trace ids begin with {wanted!r}; give more of it:\n{some}")
+    some = "\n".join(f"  {trace_id}" for trace_id in ids[:LISTED])
+    screen.say(f"otel-agents: {len(ids)} trace ids start with {wanted!r}; give more digits:\n{some}")
 
 
 def show(trace: Trace, logs: list[Log], *, with_logs: bool = False, whole: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""List what ran, the newest first: agents, durations, tokens, cost, errors."""
+"""List recorded traces, newest first: agents, durations, tokens, cost, errors."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 SHOWN = 20
-RUN = "invoke_agent "  # the agent’s own name is enough
+RUN = "invoke_agent "  # left out of the list: the agent's name is enough
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     journal_options.add_journal(parser)
     journal_options.add_filters(parser)
-    parser.add_argument("--errors", action="store_true", help="only traces in which something failed or died")
-    parser.add_argument("--limit", type=journal_options.count, metavar="N", help=f"at most so many (default: {SHOWN}; with --json all)")
+    parser.add_argument("--errors", action="store_true", help="only traces with an error or a process that died")
+    parser.add_argument("--limit", type=journal_options.count, metavar="N", help=f"list at most N traces (default: {SHOWN}; with --json: all)")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the list; 1 when there is nothing to list."""
+    """Print the list; returns 1 when there is nothing to list."""
     search, wanted = journal_options.search_of(options), journal_options.wanted_of(options)
     found = [one.summary for one in search.newest(wanted, limit_of(options))]
     if options.json:
@@ -55,7 +55,7 @@ Extras = dict[str, Callable[[Summary], str]]
 
 
 def extras(found: list[Summary]) -> Extras:
-    """What there is room for on a wide terminal, where it says something."""
+    """Further columns for a wide terminal, if any row would have something to show."""
     offered: Extras = {
         "AGENT": lambda one: one.agent,
         "MODEL": lambda one: one.models[0] + (f" +{len(one.models) - 1}" if one.models[1:] else "") if one.models else "",

@@ -1,4 +1,4 @@
-"""One trace drawn as a tree: who did what, how long, with how many tokens, for how much, what failed, what was said."""
+"""Draws one trace as a tree: operations with duration, tokens and cost, errors, events, log lines, captured messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from otel_agents import semconv as names
-from otel_agents.analysis.content import Said, said
+from otel_agents.analysis.content import Passage, passages
 from otel_agents.analysis.items import Event, Log
 from otel_agents.analysis.traces import INFERENCE, Node, Summary, Totals, Trace, summary
 from otel_agents.cli import screen
@@ -22,19 +22,19 @@ MEMORY_STYLE = "green"
 LEVELS = ((17, "red"), (13, "yellow"), (9, ""), (0, "dim"))
 CONTENT_EVENTS = (names.EVENT_CLIENT_INFERENCE_OPERATION_DETAILS, names.EVENT_OA_TOOL_DETAILS)
 BAR_WIDTH, WIDE = 24, 110
-DEEPEST = 3  # a third of the line at most is guides
+GUIDE_SHARE = 3  # guides take at most a third of the line
 
 
 @dataclass(slots=True)
 class Drawing:
-    """A trace with what belongs to its spans: content, log lines (both by span id), totals."""
+    """A trace and what belongs to its spans: content and log lines by span id, totals."""
 
     trace: Trace
     logs: Iterable[Log] = ()
     with_logs: bool = False
     whole: bool = False
     content: dict[str, dict[str, Any]] = field(default_factory=dict)
-    said: dict[str, list[Log]] = field(default_factory=dict)
+    log_lines: dict[str, list[Log]] = field(default_factory=dict)
     totals: dict[str, Totals] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -43,12 +43,12 @@ class Drawing:
             if log.event in CONTENT_EVENTS:
                 self.content.setdefault(log.span_id, {}).update(log.attributes)
             elif self.with_logs and not log.event.startswith("otel_agents.run."):
-                self.said.setdefault(log.span_id, []).append(log)
+                self.log_lines.setdefault(log.span_id, []).append(log)
 
 
 @dataclass(slots=True)
 class Line:
-    """One line: what stands on the left, behind its guides; numbers on the right where it is a span's."""
+    """One line: guides and text on the left; a span's line has its numbers on the right."""
 
     guides: str
     text: Text
@@ -58,11 +58,11 @@ class Line:
 Part = Node | Log | Event | Text
 
 
-# ------------------------------------------------------------------------------------------------ what stands below what
+# ------------------------------------------------------------------------------------------------ structure
 
 
 def lines(drawing: Drawing) -> Iterator[Line]:
-    """The lines of all trees, parents first; without recursion, as an agent may go deeper than Python."""
+    """The lines of all trees, parents first. Iterative: agents may nest deeper than Python's recursion limit."""
     waiting: list[tuple[Part, str, str]] = [(root, "", "") for root in reversed(drawing.trace.roots)]
     while waiting:
         part, first, rest = waiting.pop()
@@ -80,8 +80,8 @@ def lines(drawing: Drawing) -> Iterator[Line]:
 
 
 def parts_of(node: Node, drawing: Drawing) -> list[Part]:
-    """What happened inside, in order of time: events, log lines, further spans."""
-    logs = drawing.said.get(node.span.span_id, [])
+    """Events, log lines and child spans of a span, in order of time."""
+    logs = drawing.log_lines.get(node.span.span_id, [])
     timed: list[tuple[int, Part]] = [
         *((event.time, event) for event in node.span.events if event.name != "exception"),
         *((log.time, log) for log in logs),
@@ -108,7 +108,7 @@ def style_of(node: Node) -> str:
 
 
 def note_of(node: Node) -> str:
-    """What the numbers don't say: cached tokens, why the model stopped, when the first chunk came, how much was found."""
+    """Notes beside the numbers: unusual finish reasons, cached tokens, time to the first chunk, records found."""
     given = node.span.attributes
     reasons = [str(reason) for reason in as_list(given.get(names.RESPONSE_FINISH_REASONS)) if reason not in ("stop", "error")]
     notes = [
@@ -129,18 +129,18 @@ def as_list(value: Any) -> list[Any]:
 
 
 def details(node: Node, drawing: Drawing) -> Iterator[Text]:
-    """What stands below a span's own line: what went in, its error, what came out."""
+    """The lines below a span's own: its input, its error, its output."""
     span = node.span
-    content = said({**span.attributes, **drawing.content.get(span.span_id, {})})
-    yield from (spoken(one) for one in content if one.goes_in)
+    content = passages({**span.attributes, **drawing.content.get(span.span_id, {})})
+    yield from (passage(one) for one in content if one.is_input)
     if span.failed:
         kind = str(span.attributes.get(names.ERROR_TYPE, "error"))
         yield Text(f"✗ {kind}: {span.message}" if span.message else f"✗ {kind}", "red")
-    yield from (spoken(one) for one in content if not one.goes_in)
+    yield from (passage(one) for one in content if not one.is_input)
 
 
-def spoken(one: Said) -> Text:
-    text = Text("◂ " if one.goes_in else "▸ ", "dim")
+def passage(one: Passage) -> Text:
+    text = Text("◂ " if one.is_input else "▸ ", "dim")
     if one.by:
         text.append(f"{one.by}: ", "dim")
     return text.append(one.text)
@@ -159,17 +159,17 @@ def fields(attributes: Any) -> str:
     return "  ".join(f"{name}={value}" for name, value in attributes.items())
 
 
-# ------------------------------------------------------------------------------------------------ on the screen
+# ------------------------------------------------------------------------------------------------ layout
 
 
 def show(console: Console, drawing: Drawing) -> None:
-    """Print heading and tree in the console's width."""
+    """Print the heading and the tree, fitted to the console's width."""
     for text in heading(summary(drawing.trace), console.width):
         console.print(text)
     rows = list(lines(drawing))
-    sheet = Sheet(drawing, rows, console.width)
+    layout = Layout(drawing, rows, console.width)
     for row in rows:
-        for text in sheet.laid_out(row):
+        for text in layout.laid_out(row):
             console.print(text, no_wrap=True, overflow="crop", crop=True)
 
 
@@ -183,7 +183,7 @@ def heading(found: Summary, width: int) -> list[Text]:
 
 
 def folded(parts: list[str], width: int) -> list[str]:
-    """The parts with dots between them, on as many lines as they need."""
+    """The parts joined with dots, wrapped to the width."""
     lines = [parts[0]]
     for part in parts[1:]:
         longer = f"{lines[-1]} · {part}"
@@ -192,7 +192,7 @@ def folded(parts: list[str], width: int) -> list[str]:
 
 
 def figures(found: Summary) -> list[str]:
-    """What the whole came to, in words."""
+    """The totals of the trace, in words."""
     used, cached = screen.tokens(found.totals), found.totals.tokens.get("cache_read_input_tokens")
     known = [
         screen.lasted(found),
@@ -206,8 +206,8 @@ def figures(found: Summary) -> list[str]:
     return [one for one in known if one]
 
 
-class Sheet:
-    """The columns, as wide as this trace needs them."""
+class Layout:
+    """Lays lines out in columns that are as wide as this trace needs."""
 
     def __init__(self, drawing: Drawing, rows: list[Line], width: int) -> None:
         self.drawing, self.width = drawing, width
@@ -223,7 +223,7 @@ class Sheet:
         return lasted, screen.tokens(totals), screen.cost(totals)
 
     def laid_out(self, row: Line) -> list[Text]:
-        """The row's lines: one, but where content is shown whole."""
+        """The row as one line, or as several when content is shown in full."""
         guides = Text.assemble((self.within(row.guides), "dim"))
         if row.node is None:
             return [guides.copy().append_text(line) for line in self.folded(row.text, self.width - len(guides))]
@@ -234,8 +234,8 @@ class Sheet:
         return [line]
 
     def within(self, guides: str) -> str:
-        """Guides that leave room for the text, however deep the tree is."""
-        most = self.width // DEEPEST
+        """The guides, shortened so that the text has room however deep the tree is."""
+        most = self.width // GUIDE_SHARE
         return guides if len(guides) <= most else "⋯" + guides[-most + 1 :]
 
     def folded(self, text: Text, width: int) -> list[Text]:
@@ -255,7 +255,7 @@ class Sheet:
         return text.append("  " + self.bar(row.node), bar_style(row.node)) if self.bars and row.node else text
 
     def bar(self, node: Node) -> str:
-        """When it ran within the whole."""
+        """A bar that shows when the span ran within the trace."""
         end = node.span.end or self.start + self.span
         first = min(self.bars - 1, (node.span.start - self.start) * self.bars // self.span)
         last = max(first + 1, -(-(end - self.start) * self.bars // self.span))

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-SIGNALS = ("traces", "metrics", "logs")
+from otel_agents.otlp.signals import SIGNALS
+
 CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 DISABLED = "OTEL_SDK_DISABLED"
 

@@ -10,9 +10,9 @@ from typing import Any, Final, TypeVar
 
 from otel_agents.config import parsers
 from otel_agents.config.definitions import Table, section
-from otel_agents.config.otel_variables import SIGNALS
 from otel_agents.config.paths import journal_folder
 from otel_agents.config.sources import SECTIONS, Found, Given, Known, gather
+from otel_agents.otlp.signals import SIGNALS
 from otel_agents.redaction.messages import line, word, wrong
 from otel_agents.redaction.urls import port_of, without_credentials
 

@@ -1,4 +1,4 @@
-"""The segments of dead processes: one elected process of a destination sends what they left, in small passes."""
+"""Adopts the segments of dead processes: one elected process of a destination sends what they left, in short passes."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from otel_agents.journal.files import NAME, OFFSETS, Segment, as_sent, locked, owner_of, release
-from otel_agents.journal.runs import Count, closed, died, is_last, told_again
+from otel_agents.journal.files import OFFSETS, Segment, locked, release
+from otel_agents.journal.runs import Count, closed, died, is_last, repeated_bytes
 from otel_agents.journal.tally import Offsets
+from otel_agents.otlp.segment_names import SEGMENT, as_sent, owner_of
 
 ELECTION = "adopter.lock"
-TOGETHER = 64  # dead segments sent at once: most hold a few lines
-PASS_S = 0.2  # time of one pass
+TOGETHER = 64  # dead segments sent at once; most hold only a few lines
+PASS_S = 0.2  # duration of one pass
 SCAN_EVERY_S = 15.0
 
 
 class Scan(Protocol):
-    """What os.scandir gives."""
+    """What os.scandir returns."""
 
     def __next__(self) -> os.DirEntry[str]: ...
     def __iter__(self) -> Iterator[os.DirEntry[str]]: ...
@@ -31,9 +32,9 @@ Ship = Callable[[str, list[Segment]], bool]
 
 
 class Adopter:
-    """Sends what unlocked segments of this destination still hold; `ship(signal, segments)` says whether all of it went out.
+    """Sends what unlocked segments of this destination still hold; `ship(signal, segments)` returns whether all of it was sent.
 
-    append(signal, line): writes to our own segments. count: what runs that died are as metrics.
+    append(signal, line): writes to our own segments. count: turns died runs into metrics.
     """
 
     def __init__(self, folder: Path, own: str, append: Callable[[str, bytes], None], count: Count) -> None:
@@ -43,10 +44,10 @@ class Adopter:
         self._entries: Scan | None = None
         self._next_scan = 0.0
         self._offsets: dict[str, Offsets] = {}
-        self.has_written = False  # what closes runs, since the last pass began
+        self.has_written = False  # records that close runs, in this pass
 
     def run(self, signals: set[str], ship: Ship, seconds: float = PASS_S) -> bool:
-        """One pass over the folder, resumed at the next call; False when something could not be sent."""
+        """One pass over the folder, resumed at the next call; False if something could not be sent."""
         until = time.monotonic() + seconds
         self.has_written = False
         if not signals or not self._has_begun():
@@ -62,7 +63,7 @@ class Adopter:
         return True
 
     def _has_begun(self) -> bool:
-        """Whether a scan is under way, or may begin now: it is due, and we are elected for it."""
+        """Whether a scan is under way, or starts now because it is due and we are elected."""
         if self._entries is not None:
             return True
         if time.monotonic() < self._next_scan or not self._is_elected():
@@ -72,7 +73,7 @@ class Adopter:
         return self._entries is not None
 
     def _is_elected(self) -> bool:
-        """Hold the folder's lock for the time of a scan; who holds it does all the work."""
+        """Take the folder's lock for the duration of a scan; its holder does all the work."""
         self._next_scan = time.monotonic() + SCAN_EVERY_S
         path = self._folder / ELECTION
         try:
@@ -98,8 +99,8 @@ class Adopter:
         return found
 
     def _dead(self, name: str, signals: set[str]) -> Segment | None:
-        """The segment of that name, locked by us, if its process is gone and there is a way for its signal."""
-        parts = NAME.fullmatch(name)
+        """The segment of that name, locked by us, if its process is dead and its signal can be sent."""
+        parts = SEGMENT.fullmatch(name)
         if parts is None or parts["sent"] or parts["owner"] == self._own or parts["signal"] not in signals:
             return None
         path = self._folder / name
@@ -108,7 +109,7 @@ class Adopter:
             return None
         dead = held(parts["signal"], path, fd)
         self._in_hand.append(dead)
-        dead.offset = min(max(self._left_by(parts["owner"]).sent.get(name, 0), told_again(fd)), dead.size)
+        dead.offset = min(max(self._left_by(parts["owner"]).sent.get(name, 0), repeated_bytes(fd)), dead.size)
         return dead
 
     def _left_by(self, owner: str) -> Offsets:
@@ -126,13 +127,13 @@ class Adopter:
                 self._in_hand.remove(segment)
 
     def remember(self, segment: Segment) -> None:
-        """Write down how far a dead segment is sent, where the next adopter looks for it."""
+        """Save how far a dead segment was sent, for the next adopter."""
         offsets = self._left_by(owner_of(segment.path))
         offsets.sent[segment.path.name] = segment.offset
         offsets.save()
 
     def finish(self, segment: Segment) -> None:
-        """It is sent: keep it readable under its other name; an empty one just goes. The runs that its process did not end are ended by us."""
+        """It is sent: rename it, so that it stays readable, or delete it if empty. Runs that its process left open are closed here."""
         if segment.signal == "logs" and is_last(segment.path) and (runs := died(segment.fd)):
             for signal, line in closed(segment.path, runs, self._found_at(segment), self._count):
                 self._append(signal, line)
@@ -147,7 +148,7 @@ class Adopter:
             offsets.save()
 
     def _found_at(self, segment: Segment) -> int:
-        """When its process was first found dead: an adopter that died over it has written that down."""
+        """When its process was first found dead; an adopter that died meanwhile has saved it."""
         offsets = self._left_by(owner_of(segment.path))
         if offsets.found_at is None:
             offsets.found_at = time.time_ns()
@@ -155,7 +156,7 @@ class Adopter:
         return offsets.found_at
 
     def _finish_scan(self) -> None:
-        """Let the folder go, so that another process may be elected."""
+        """Release the folder, so that another process can be elected."""
         if self._entries is not None:
             self._entries.close()
         self._entries = None
@@ -168,7 +169,7 @@ class Adopter:
         self._finish_scan()
 
     def forget(self) -> None:
-        """In a forked child: close the copies of what its parent had in hand, which would keep the locks as long as the child lives."""
+        """In a forked child: close the copies of the parent's descriptors, which would hold its locks as long as the child lives."""
         self._finish_scan()
         for segment in self._in_hand:
             release(segment)
@@ -176,6 +177,6 @@ class Adopter:
 
 
 def held(signal: str, path: Path, fd: int) -> Segment:
-    """Somebody's file whose lock we hold, as a segment that nobody writes to."""
+    """A file whose lock we hold, as a complete segment."""
     status = os.fstat(fd)
     return Segment(signal, path, fd, status.st_dev, status.st_ino, size=status.st_size, rotated_at=0.0)

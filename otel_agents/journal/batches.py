@@ -1,4 +1,4 @@
-"""Whole lines out of segments, from an offset on, and lines joined into one OTLP/JSON request."""
+"""Reads whole lines from segments, from an offset on, and joins lines into one OTLP/JSON request."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from typing import Any
 
 import orjson
 
-from otel_agents.journal.encode import HEAD, INNER, OUTER, TAIL_START
 from otel_agents.journal.files import Segment
+from otel_agents.otlp.signals import HEAD, INNER, OUTER, TAIL_START
 
-REQUEST_BYTES = 2**19  # half of a MiB: joined and compressed before the program could notice
+REQUEST_BYTES = 2**19  # small enough to be joined and compressed without the program noticing
 REQUEST_ITEMS = 2000
-PIECE_BYTES = 2**16  # of it are joined in one step, for which no other thread runs
+PIECE_BYTES = 2**16  # joined in one step, during which no other thread runs
 REST_S = 0.0001
-LONGEST = 2**23  # what has no newline for so long was not written by us
+MAX_LINE = 2**23  # longer than any line we write
 
 
 @dataclass(slots=True)
 class Line:
-    """One whole line of a segment and where it ends; `raw` is None where the line is only a fragment."""
+    """One whole line of a segment and the offset of its end; `raw` is None if the line is only a fragment."""
 
     segment: Segment
     end: int
@@ -30,32 +30,32 @@ class Line:
 
 
 def lines_of(segment: Segment, fd: int, end: int, *, is_complete: bool) -> Iterator[Line]:
-    """The whole lines between what is acknowledged and `end`; in a complete segment also what is behind the last newline."""
+    """The whole lines between the acknowledged offset and `end`; of a complete segment also what follows the last newline."""
     offset = segment.offset
     while offset < end and (chunk := whole_lines(fd, offset, end)):
         for raw in chunk.split(b"\n")[:-1]:
             offset += len(raw) + 1
             yield Line(segment, offset, readable(segment.signal, raw))
     if is_complete and not segment.torn and offset < end:
-        raw = os.pread(fd, min(LONGEST, end - offset), offset)
+        raw = os.pread(fd, min(MAX_LINE, end - offset), offset)
         yield Line(segment, end, raw if is_whole(segment.signal, raw) else None)
 
 
 def whole_lines(fd: int, offset: int, end: int) -> bytes:
-    """A chunk that ends with a newline; empty while there is none yet."""
+    """A chunk that ends with a newline; empty if there is none yet."""
     wanted = REQUEST_BYTES
     while True:
         chunk = os.pread(fd, min(wanted, end - offset), offset)
         newline = chunk.rfind(b"\n")
         if newline >= 0:
             return chunk[: newline + 1]
-        if len(chunk) < wanted or wanted >= LONGEST:
+        if len(chunk) < wanted or wanted >= MAX_LINE:
             return b""
         wanted *= 2
 
 
 class Alike(Sequence[bytes]):
-    """The lines of a chunk that all have the same head and the same tail: one request already, and lines where somebody asks for them."""
+    """The lines of a chunk that share head and tail: `body` is the joined request; iterate to get the lines."""
 
     __slots__ = ("_chunk", "_count", "body")
 
@@ -73,9 +73,9 @@ class Alike(Sequence[bytes]):
 
 
 def alike(signal: str, chunk: bytes) -> Alike | None:
-    """The whole lines of a chunk as one request; None where they are not alike. Quotes in strings are escaped: no item holds a seam.
+    """The whole lines of a chunk as one request; None if they differ in head or tail. Quotes in strings are escaped, so no item contains a seam.
 
-    It is joined in pieces, each in one step, and between them the program's threads have their turn.
+    The chunk is joined in pieces, with a rest between them in which the program's threads can run.
     """
     head, count = HEAD[signal], chunk.count(b"\n")
     first = chunk[: chunk.find(b"\n") + 1]
@@ -93,7 +93,7 @@ def alike(signal: str, chunk: bytes) -> Alike | None:
 
 
 def pieces(chunk: bytes) -> Iterator[bytes]:
-    """The whole lines of a chunk, some at a time."""
+    """Split a chunk into pieces of whole lines."""
     start = 0
     while start < len(chunk):
         end = chunk.find(b"\n", min(start + PIECE_BYTES, len(chunk) - 1)) + 1
@@ -102,7 +102,7 @@ def pieces(chunk: bytes) -> Iterator[bytes]:
 
 
 def items_of(piece: bytes, head: bytes, tail: bytes) -> bytes | None:
-    """The items of lines that have this head and this tail; None where one has not."""
+    """The items of lines with this head and tail; None if a line has another."""
     seam, count = tail + head, piece.count(b"\n")
     if not (piece.startswith(head) and piece.endswith(tail) and piece.count(seam) + 1 == piece.count(head) == count):
         return None
@@ -110,16 +110,16 @@ def items_of(piece: bytes, head: bytes, tail: bytes) -> bytes | None:
 
 
 def readable(signal: str, raw: bytes) -> bytes | None:
-    """The line, or what is whole of it: a line that was glued to a fragment begins with its own head."""
+    """The line, without a fragment of an earlier line in front of it; None if it is itself a fragment."""
     head = HEAD[signal]
-    start = raw.rfind(head)  # in a string its quotes would be escaped
+    start = raw.rfind(head)  # inside a string, its quotes would be escaped
     if start >= 0 and raw.endswith(b"]}") and raw.find(TAIL_START, start) > 0:
         return raw[start:]
     return raw if is_whole(signal, raw) else None
 
 
 def is_whole(signal: str, raw: bytes) -> bool:
-    """Whether it parses: a line without its newline, or one that another version of us wrote."""
+    """Whether it parses, as a line without its newline does, or one that another version of otel-agents wrote."""
     if not (raw.startswith(OUTER[signal]) and raw.endswith(b"]}")):
         return False
     try:
@@ -129,7 +129,7 @@ def is_whole(signal: str, raw: bytes) -> bool:
 
 
 def batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
-    """Lines in the portions that a request may have: by bytes, then by count."""
+    """Group lines into batches no larger than a request may be, in bytes and items."""
     batch: list[Line] = []
     size = 0
     for line in lines:
@@ -144,7 +144,7 @@ def batches(lines: Iterable[Line]) -> Iterator[list[Line]]:
 
 
 def grouped(signal: str, lines: Sequence[bytes]) -> dict[bytes, list[bytes]]:
-    """The items by their tail; a line of another shape stands whole under an empty tail."""
+    """Items by tail; lines of another shape are kept whole under an empty tail."""
     start, head = len(HEAD[signal]), HEAD[signal]
     groups: dict[bytes, list[bytes]] = {}
     for line in lines:
@@ -155,7 +155,7 @@ def grouped(signal: str, lines: Sequence[bytes]) -> dict[bytes, list[bytes]]:
 
 
 def joined(signal: str, lines: Sequence[bytes]) -> bytes:
-    """One request of all the lines, with each tail once."""
+    """One request with all the lines, each tail only once."""
     if isinstance(lines, Alike):
         return lines.body
     outer, inner = OUTER[signal], INNER[signal]

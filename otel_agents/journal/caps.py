@@ -1,4 +1,4 @@
-"""The journal folder kept within its bytes and its age: sent segments go first, then the oldest of what nobody writes to, counted."""
+"""Keeps the journal folder within its size and age: sent segments are dropped first, then the oldest that no process writes to, counted."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from otel_agents.journal.files import BESIDE, BROKEN_OFF, NAME, OFFSETS, lines_after, locked, owner_of
-from otel_agents.journal.runs import told_again
+from otel_agents.journal.files import OFFSETS, OFFSETS_FILE, UNFINISHED_FILE, lines_after, locked
+from otel_agents.journal.runs import repeated_bytes
 from otel_agents.journal.segments import Journal
 from otel_agents.journal.tally import Offsets
+from otel_agents.otlp.segment_names import SEGMENT, owner_of
 
 SENT_STAYS_S = 86400.0
-LEFTOVER_S = 3600.0  # a file that its process died over, before it had its name
-EVERY_S = 600.0  # for the journal folder, whichever process does it
+LEFTOVER_S = 3600.0  # age from which an unfinished file belongs to a dead process
+EVERY_S = 600.0  # for the folder, by whichever process is first
 STAMP = "caps.stamp"
-RESTS = 100  # times as long as the last look took: it costs a writer a hundredth of its time at most
-WRITES_S = 60.0  # whose segment has changed within this time is taken for a writer
+RESTS = 100  # times as long as the last look took, so that it costs a writer at most 1 % of its time
+WRITES_S = 60.0  # a process whose segment changed within this time counts as a writer
 
 
 @dataclass(slots=True)
 class Kept:
-    """One segment in the journal folder, as the listing found it."""
+    """One segment in the journal folder, as listed."""
 
     path: Path
     signal: str
@@ -34,7 +35,7 @@ class Kept:
 
 
 class Caps:
-    """Keeps the journal folder of every destination within bounds, when it is time to."""
+    """Keeps the journal folder, with all destinations, within bounds."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal, self._rotations, self._not_before = journal, 0, 0.0
@@ -43,7 +44,7 @@ class Caps:
         journal.enforce = self._at_rotation
 
     def is_due(self) -> bool:
-        """After each rotation of ours and of others, and now and then for the programs that are too short for one."""
+        """After each rotation, ours or another process's, and every few minutes for programs too short to rotate."""
         if self._journal.rotations != self._rotations:
             return True
         stamped = self._stamped()
@@ -52,15 +53,15 @@ class Caps:
         return (stamped != self._seen and time.monotonic() >= self._not_before) or time.time() - stamped > EVERY_S
 
     def _at_rotation(self) -> None:
-        """On the writer's own thread: others may be as fast as it is."""
+        """On the writer's own thread, because other writers may be as fast."""
         if time.monotonic() >= self._not_before:
             self.enforce()
 
     def enforce(self) -> None:
-        """Drop what is too old, then the oldest until the folder is small enough."""
+        """Drop what is too old, then the oldest segments until the folder is small enough."""
         began, journal = time.monotonic(), self._journal
         if journal.rotations != self._rotations or self._stamped() in (None, self._seen):
-            self._stamp()  # not where another's stamp is the reason: two would call each other for ever
+            self._stamp()  # not if another process's stamp was the reason: two would trigger each other for ever
         self._rotations, self._seen = journal.rotations, self._stamped() or 0.0
         now = self._clock.now()
         found = sorted(listed(journal.root, journal.max_age_s), key=lambda kept: (not kept.is_sent, kept.changed))
@@ -92,7 +93,7 @@ class Caps:
         return now - kept.changed > (min(SENT_STAYS_S, self._journal.max_age_s) if kept.is_sent else self._journal.max_age_s)
 
     def _drop(self, kept: Kept, reason: str) -> bool:
-        """Remove one segment; False when it is written to, or being sent: by us or by another, its lock is taken."""
+        """Remove one segment; False if it is being written or sent, and therefore locked."""
         if self._journal.drop_own(kept.path, reason):
             return True
         fd = locked(kept.path) if os.access(kept.path.parent, os.W_OK) else None
@@ -100,7 +101,7 @@ class Caps:
             return False
         try:
             if not kept.is_sent:
-                self._journal.tally.count(kept.signal, reason, lines_after(fd, max(acknowledged(kept.path), told_again(fd))))
+                self._journal.tally.count(kept.signal, reason, lines_after(fd, max(acknowledged(kept.path), repeated_bytes(fd))))
                 self._journal.dropped_some()
             os.unlink(kept.path)
         except OSError:
@@ -111,7 +112,7 @@ class Caps:
 
 
 class Clock:
-    """The time that has passed since this process began to look: a wall clock that is set forward makes nothing old."""
+    """The wall clock, limited by the time that has really passed: setting the clock forward makes nothing old."""
 
     def __init__(self) -> None:
         self._wall, self._began = time.time(), since_boot()
@@ -122,7 +123,7 @@ class Clock:
 
 
 def since_boot() -> float:
-    """Seconds, those in which the machine slept included, where the system counts them."""
+    """Seconds, including those in which the machine slept, if the system counts them."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
@@ -131,7 +132,7 @@ def acknowledged(path: Path) -> int:
 
 
 def listed(root: Path, max_age_s: float) -> Iterator[Kept]:
-    """The segments of all destinations; what is not ours is not seen. Leftovers of dead processes go on the way."""
+    """The segments of all destinations; other files are ignored. Leftovers of dead processes are deleted on the way."""
     for folder in scanned(root):
         if folder.is_dir(follow_symlinks=False):
             for entry in scanned(Path(folder.path)):
@@ -148,11 +149,11 @@ def scanned(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def examined(entry: os.DirEntry[str], max_age_s: float) -> Iterator[Kept]:
-    parts = NAME.fullmatch(entry.name)
+    parts = SEGMENT.fullmatch(entry.name)
     if parts is not None:
         status = entry.stat(follow_symlinks=False)
         yield Kept(Path(entry.path), parts["signal"], bool(parts["sent"]), status.st_size, status.st_mtime)
         return
-    for pattern, stays_s in ((BESIDE, max_age_s), (BROKEN_OFF, LEFTOVER_S)):
+    for pattern, stays_s in ((OFFSETS_FILE, max_age_s), (UNFINISHED_FILE, LEFTOVER_S)):
         if pattern.fullmatch(entry.name) and time.time() - entry.stat(follow_symlinks=False).st_mtime > stays_s:
             os.unlink(entry.path)

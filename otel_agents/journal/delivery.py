@@ -1,4 +1,4 @@
-"""Lines of one signal to one endpoint: as requests that it takes, split where it does not, waiting where it asks for it."""
+"""Delivers the lines of one signal to one endpoint: joined into requests, split when something is rejected, backing off when asked to."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from otel_agents.journal.batches import joined
-from otel_agents.journal.encode import HEAD, OUTER, TAIL_START
 from otel_agents.journal.protobuf import message, request
 from otel_agents.journal.sizes import shrunk
-from otel_agents.journal.tally import Said, Tally
+from otel_agents.journal.tally import Tally, Warnings
 from otel_agents.journal.wire import Answer, Http
 from otel_agents.journal.wire_grpc import Grpc
+from otel_agents.otlp.signals import HEAD, OUTER, TAIL_START
 
 if TYPE_CHECKING:
     from otel_agents.config.settings import Endpoint
 
 CLIENTS: dict[str, Any] = {"http/json": Http, "http/protobuf": Http, "grpc": Grpc}
-FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds between tries, doubling
+FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0  # seconds between attempts, doubling
 SERVER_ERROR = "HTTP 500"
-PATIENCE = 4  # HTTP 500 so many times for the same lines: perhaps it is the lines
-HOPELESS = 16  # items refused one by one before we take it for the endpoint's fault
-SMALLER = (4, 16, 64)  # parts of its size to which an item is cut that was too large alone
+PATIENCE = 4  # after so many HTTP 500 in a row, one of the lines may be the cause
+HOPELESS = 16  # items refused one by one before the endpoint, not the items, is taken to be at fault
+SMALLER = (4, 16, 64)  # an item that is too large by itself is cut to these fractions of its size
 
-FAILING = "failing "  # what begins the name of that message
-BEGAN = "otel-agents: %s do not get to %s: %s. They wait in the journal and are tried again."
-OVER = "otel-agents: %s get to %s again."
-SWITCHED = "otel-agents: %s does not take OTLP/JSON (%s); sending protobuf from now on. OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf saves the try."
+FAILING = "failing "  # prefix of that warning's key
+BEGAN = "otel-agents: can't send %s to %s: %s. They are kept in the journal and sent later."
+OVER = "otel-agents: %s are sent to %s again."
+SWITCHED = "otel-agents: %s does not take OTLP/JSON (%s); sending protobuf from now on. Set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf to skip the attempt."
 REJECTED = "otel-agents: %s rejected %s (%s); such items are dropped and counted."
 
 
 @dataclass(slots=True)
 class Trial:
-    """A search for what an endpoint does not take, and whether the endpoint has shown that it takes anything."""
+    """A search for the items that an endpoint rejects; proven: the endpoint has accepted something, so the items are at fault."""
 
     proven: bool
     accepted: int = 0
@@ -52,17 +52,17 @@ class Trial:
 
 
 class SignalSender:
-    """One signal's way to its endpoint, with what it has learned of it."""
+    """Sends one signal to its endpoint, and remembers how the endpoint behaves."""
 
-    def __init__(self, signal: str, endpoint: Endpoint, tally: Tally, said: Said) -> None:
-        self.signal, self.endpoint, self._tally, self._said = signal, endpoint, tally, said
+    def __init__(self, signal: str, endpoint: Endpoint, tally: Tally, warnings: Warnings) -> None:
+        self.signal, self.endpoint, self._tally, self._warnings = signal, endpoint, tally, warnings
         self.protocol = endpoint.protocol or "http/json"
         self.client = CLIENTS[self.protocol](signal, endpoint, self.protocol)
         self.last_error: str | None = None
         self.last_success: float | None = None  # seconds since the epoch
         self._not_before, self._failures = 0.0, 0
-        self._trusted = False  # an answer was fine, so that a 400 means the items
-        self.deadline: float | None = None  # monotonic seconds; set while the process waits for us at its exit
+        self._trusted = False  # the endpoint has accepted a request, so a 400 is about the items
+        self.deadline: float | None = None  # monotonic seconds; set while the process is exiting
 
     def is_due(self) -> bool:
         return time.monotonic() >= self._not_before
@@ -71,7 +71,7 @@ class SignalSender:
         return self._failures > 0
 
     def deliver(self, lines: Sequence[bytes]) -> int:
-        """How many of the lines, from the first on, are done with: taken by the endpoint, or dropped and counted."""
+        """How many of the lines, from the first on, are done: accepted by the endpoint, or dropped and counted."""
         if not lines or (self.deadline is not None and time.monotonic() >= self.deadline):
             return 0
         answer = self._send(lines)
@@ -92,12 +92,12 @@ class SignalSender:
         return answer
 
     def _rest(self) -> None:
-        """Leave the processor to the program between two items, unless it is waiting for us."""
+        """Yield the processor to the program between two items, unless the program is waiting for us to exit."""
         if self.deadline is None:
             time.sleep(0.00005)
 
     def _accepted(self, lines: Sequence[bytes], answer: Answer) -> int:
-        self._said.again(self._failing_name(), OVER, self.signal, self._place())
+        self._warnings.over(self._failing_name(), OVER, self.signal, self._place())
         self._failures, self._trusted, self.last_success, self.last_error = 0, True, time.time(), None
         if answer.rejected:
             self._reject(min(answer.rejected, len(lines)) if self.signal != "metrics" else answer.rejected, "a partial success")
@@ -107,30 +107,30 @@ class SignalSender:
         self._failures += 1
         self.last_error = answer.what
         self._not_before = time.monotonic() + (backoff(self._failures) if answer.retry_after is None else answer.retry_after)
-        if self.deadline is None:  # at its exit a process gives less time than an endpoint may need
-            self._said.once(self._failing_name(), BEGAN, self.signal, self._place(), answer.what)
+        if self.deadline is None:  # an exiting process gives less time than an endpoint may need
+            self._warnings.once(self._failing_name(), BEGAN, self.signal, self._place(), answer.what)
         return 0
 
     def _not_taken(self, lines: Sequence[bytes], answer: Answer) -> int:
-        """415 or 404, or a 400 even to an empty request: where no protocol was asked for, JSON may be what is not taken."""
+        """415, 404, or 400 even for an empty request: unless a protocol was set, the endpoint may not accept JSON."""
         may_switch = self.endpoint.protocol is None and self.protocol == "http/json" and not self._trusted
         return self._switch(lines, answer) if may_switch else self._failed(lines, answer)
 
     def _switch(self, lines: Sequence[bytes], answer: Answer) -> int:
-        self._said.once("protobuf" + self.signal, SWITCHED, self._place(), answer.what)
+        self._warnings.once("protobuf" + self.signal, SWITCHED, self._place(), answer.what)
         self.close()
         self.protocol = "http/protobuf"
         self.client = Http(self.signal, self.endpoint, self.protocol)
         return self.deliver(lines)
 
     def _poisoned(self, lines: Sequence[bytes], answer: Answer) -> int:
-        """Something in the request is not taken, if an empty one is."""
+        """The endpoint rejects something in the request, if it accepts an empty one."""
         if self._takes_requests():
             return self._isolate(lines, answer, Trial(proven=True))
         return self._isolate(lines, answer, Trial(proven=False)) if self._trusted else self._not_taken(lines, answer)
 
     def _isolate(self, lines: Sequence[bytes], answer: Answer, trial: Trial) -> int:
-        """Find what is not taken by halves, so that nothing beside it is lost; without any proof that the endpoint takes something, nothing is dropped."""
+        """Find the rejected items by bisection, so that nothing else is lost. Unless the endpoint accepts something, nothing is dropped."""
         done = self._halves(lines, lambda half: self._try(half, trial)) if len(lines) > 1 else trial.suspect()
         if not (trial.proven or trial.accepted):
             return self._failed(lines, answer)
@@ -148,7 +148,7 @@ class SignalSender:
         return done
 
     def _takes_requests(self) -> bool:
-        """Whether a request without any item is taken."""
+        """Whether the endpoint accepts a request without items."""
         if self.protocol == "http/json":
             return self._post(OUTER[self.signal] + b"]}").verdict == "accepted"
         return self._post(message(self.signal, "Request").SerializeToString()).verdict == "accepted"
@@ -172,7 +172,7 @@ class SignalSender:
 
     def _reject(self, items: int, what: str) -> None:
         self._tally.count(self.signal, "rejected", items)
-        self._said.once("rejected" + self.signal, REJECTED, self._place(), self.signal, what)
+        self._warnings.once("rejected" + self.signal, REJECTED, self._place(), self.signal, what)
 
     def _failing_name(self) -> str:
         return FAILING + self.signal
@@ -189,7 +189,7 @@ class SignalSender:
 
 
 def backoff(failures: int) -> float:
-    """Seconds until the next try: doubling, at random within it, so that many processes do not come at once."""
+    """Seconds until the next attempt: exponential, with jitter so that many processes do not retry at once."""
     return min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(failures - 1, 10)) * random.uniform(0.5, 1.0)
 
 

@@ -1,7 +1,7 @@
-"""An ended span, a log record, a collection of metrics → one OTLP/JSON line an item, redacted, sanitised and below 1 MiB.
+"""Ended spans, log records and metrics → one OTLP/JSON line per item, redacted, sanitised and below 1 MiB.
 
 A line is HEAD + item + tail + newline. The tail (scope and resource) is the same bytes for every item of one origin, so that the shipper recognises it
-and a request carries it once. JSON mapping: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding.
+and sends it once per request. JSON mapping: https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from otel_agents.journal.fragments import HAS_IS_REMOTE, IS_REMOTE, Fragments
 from otel_agents.journal.points import metrics_of, series_of
 from otel_agents.journal.sizes import SCHEMA_LIMIT, TAIL_LIMIT, dumped
 from otel_agents.journal.values import Json, any_value, attributes, nanoseconds, words
+from otel_agents.otlp.signals import HEAD
 from otel_agents.redaction.by_shape import Redact
 
 if TYPE_CHECKING:
@@ -27,20 +28,6 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import Event, ReadableSpan
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
     from opentelemetry.trace import Link, SpanContext, Status
-
-SIGNALS = ("traces", "logs", "metrics")
-OUTER = {
-    "traces": b'{"resourceSpans":[',
-    "logs": b'{"resourceLogs":[',
-    "metrics": b'{"resourceMetrics":[',
-}
-INNER = {
-    "traces": b'{"scopeSpans":[{"spans":[',
-    "logs": b'{"scopeLogs":[{"logRecords":[',
-    "metrics": b'{"scopeMetrics":[{"metrics":[',
-}
-HEAD = {signal: OUTER[signal] + INNER[signal] for signal in SIGNALS}
-TAIL_START = b'],"scope":{'  # outside of a string, where every quote is escaped, only the tail has it
 
 
 def span(span: ReadableSpan, redact: Redact) -> bytes:
@@ -55,7 +42,7 @@ def span(span: ReadableSpan, redact: Redact) -> bytes:
 
 
 def span_head(span: ReadableSpan, redact: Redact) -> Json:
-    """What every span has: ids, name, kind, times."""
+    """The fields every span has: ids, name, kind, times."""
     context, parent = span._context or INVALID_SPAN_CONTEXT, span._parent
     record: Json = {"traceId": f"{context.trace_id:032x}", "spanId": f"{context.span_id:016x}"}
     if context.trace_state:
@@ -71,7 +58,7 @@ def span_head(span: ReadableSpan, redact: Redact) -> Json:
 
 
 def flags(context: SpanContext | None) -> int:
-    """Whether a parent or linked context came from another process, as the official exporter says it."""
+    """The flags that say whether a parent or linked context is remote, as the official exporter sets them."""
     return HAS_IS_REMOTE | IS_REMOTE if context is not None and context.is_remote else HAS_IS_REMOTE
 
 
@@ -107,7 +94,7 @@ def add_attributes(record: Json, given: Mapping[str, Any] | None, dropped: int, 
 
 
 def plain(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The mapping as a dict where it offers a copy: the SDK's own mappings are walked in Python, a lock taken for each key."""
+    """A copy of the mapping as a dict, if it can make one: iterating the SDK's own mappings takes a lock for each key."""
     copy = getattr(given, "copy", None)
     return copy() if copy else given
 
@@ -129,7 +116,7 @@ def log(record: ReadableLogRecord | ReadWriteLogRecord, redact: Redact) -> bytes
 
 
 def log_head(timestamp: int | None, observed: int | None, severity: SeverityNumber | None, severity_text: str | None, body: Any, redact: Redact) -> Json:
-    """What every log record has: times, severity, body."""
+    """The fields every log record has: times, severity, body."""
     line: Json = {"timeUnixNano": nanoseconds(timestamp), "observedTimeUnixNano": nanoseconds(observed)}
     if severity is not None:
         line["severityNumber"] = severity.value
@@ -140,7 +127,7 @@ def log_head(timestamp: int | None, observed: int | None, severity: SeverityNumb
 
 
 def add_context(line: Json, event_name: str | None, trace_flags: int | None, trace_id: int | None, span_id: int | None, redact: Redact) -> None:
-    """The event's name, and the span that the record belongs to."""
+    """Add the event name and the ids of the record's span."""
     if event_name:
         line["eventName"] = words(event_name, redact)
     if trace_flags:
@@ -152,7 +139,7 @@ def add_context(line: Json, event_name: str | None, trace_flags: int | None, tra
 
 
 def metrics(data: MetricsData, redact: Redact, start: int | None = None) -> Iterator[tuple[bytes, bytes]]:
-    """One OTLP/JSON Metric and its tail at a time; a metric of many points is split, never cut.
+    """Each OTLP/JSON Metric with its tail; a metric with many points is split, never cut.
 
     `start` (ns since the epoch) replaces the start time of every cumulative point that is later than it.
     """
@@ -165,7 +152,7 @@ def metrics(data: MetricsData, redact: Redact, start: int | None = None) -> Iter
 
 
 def tail(signal: str, resource: Resource, scope: InstrumentationScope | None, redact: Redact) -> bytes:
-    """What ends a line of this origin: scope and resource (without the newline)."""
+    """The end of every line of this origin: scope and resource, without the newline."""
     room = TAIL_LIMIT // 2 - SCHEMA_LIMIT
     of_scope = dumped(scope_record(scope, redact), room) + schema(scope, redact)
     of_resource = dumped(origin(resource, redact), room) + schema(resource, redact)
@@ -191,9 +178,9 @@ def schema(of: Resource | InstrumentationScope | None, redact: Redact) -> bytes:
 
 
 class Lines:
-    """Whole lines, ready to append, of the items of one process; keeps the tails it has made."""
+    """Encodes items to whole lines, ready to append; caches tails."""
 
-    MAX_TAILS = 256  # programs that make a tracer for every span must not fill the memory with tails
+    MAX_TAILS = 256  # a program that creates a tracer for every span must not fill the memory with tails
 
     def __init__(self, redact: Redact) -> None:
         self.redact, self.fragments = redact, Fragments(redact)
@@ -206,29 +193,29 @@ class Lines:
         return self.line("logs", log(record, self.redact), record.resource, record.instrumentation_scope)  # type: ignore[arg-type]  # never None once emitted
 
     def line(self, signal: str, item: bytes, resource: Resource, scope: InstrumentationScope | None) -> bytes:
-        """The item between the head of its signal and the tail of its origin."""
+        """The item between its signal's head and its origin's tail."""
         return b"".join((HEAD[signal], item, self.tail(signal, resource, scope)))
 
     def metrics(self, data: MetricsData, start: int | None = None) -> Iterator[bytes]:
         return (b"".join((HEAD["metrics"], item, end, b"\n")) for item, end in metrics(data, self.redact, start))
 
     def series(self, collected: Iterable[Any], resource: Resource, scope: InstrumentationScope) -> Iterator[bytes]:
-        """The metrics that we have aggregated ourselves."""
+        """The metrics that the engine aggregates itself."""
         return (self.line("metrics", item, resource, scope) for metric in collected for item in series_of(metric, self.redact))
 
     def tail(self, signal: str, resource: Resource, scope: InstrumentationScope | None) -> bytes:
-        """The tail with its newline: by the resource's identity (its hash is 3.5 µs) and the scope's equality."""
+        """The tail with its newline, cached by the resource's identity (hashing it takes 3.5 µs) and the scope."""
         key = (signal, id(resource), scope)
         found = self._tails.get(key)
         if found is None:
             if len(self._tails) >= self.MAX_TAILS:
                 self._tails.clear()
-            found = self._tails[key] = (resource, tail(signal, resource, scope, self.redact) + b"\n")  # held, so that its id stays its own
+            found = self._tails[key] = (resource, tail(signal, resource, scope, self.redact) + b"\n")  # keeps the resource alive, so that its id is not reused
         return found[1]
 
 
 class Tail:
-    """The tail of the lines of one scope, made anew when its provider has another resource."""
+    """The tail of one scope's lines, rebuilt when its provider has another resource."""
 
     __slots__ = ("_lines", "_made", "_scope", "_signal")
 

@@ -1,4 +1,4 @@
-"""The files of one destination: their names, how a segment comes into being locked, and how its identity is known again."""
+"""The files of one destination: how a segment is created locked, recognised, read and released."""
 
 from __future__ import annotations
 
@@ -12,40 +12,41 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-NAME = re.compile(r"(?P<signal>traces|logs|metrics)-(?P<owner>\d+-[0-9a-f]+-[0-9a-f]+)-(?P<number>\d+)(?P<sent>\.sent)?\.jsonl")
+from otel_agents.otlp.segment_names import OWNER, SEGMENT
+
 OFFSETS = ".offsets.json"
 UNFINISHED = ".tmp"
-BESIDE = re.compile(r"\d+-[0-9a-f]+-[0-9a-f]+\.offsets\.json")
-BROKEN_OFF = re.compile(rf"(?:{NAME.pattern}|{BESIDE.pattern}\.\d+)\.tmp")  # its process died before it had its name
+OFFSETS_FILE = re.compile(rf"{OWNER}\.offsets\.json")
+UNFINISHED_FILE = re.compile(rf"(?:{SEGMENT.pattern}|{OFFSETS_FILE.pattern}\.\d+)\.tmp")  # its process died before it was renamed
 CHUNK = 2**20
-DESCRIPTORS = 2**20  # more than a process may have, and less than any address
+MAX_DESCRIPTOR = 2**20  # more than a process may have, and lower than any address
 CREATE = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 def new_owner() -> str:
-    """A name no other process has had on this machine: pid, start, a random part."""
+    """A name that no other process on this machine has had: pid, start time, a random part."""
     return f"{os.getpid()}-{time.time_ns():x}-{os.urandom(4).hex()}"
 
 
 @dataclass(eq=False, slots=True)
 class Segment:
-    """One file of this process: where it is, which descriptor keeps it locked, how far it is sent."""
+    """One file of this process: its path, the descriptor that keeps it locked, how far it has been sent."""
 
     signal: str
     path: Path
     fd: int
     device: int
     inode: int
-    offset: int = 0  # what the endpoint has acknowledged
-    size: int = 0  # known once it is rotated
-    rotated_at: float | None = None  # monotonic seconds; None while it is written to
-    torn: bool = False  # a short write left a fragment at its end; the item stands whole in the next segment
+    offset: int = 0  # bytes that the endpoint has acknowledged
+    size: int = 0  # bytes; known once it is rotated
+    rotated_at: float | None = None  # monotonic seconds; None while it is being written
+    torn: bool = False  # a short write left a fragment at its end; the whole item is in the next segment
     in_hand: bool = False  # the shipper is sending from it
     began: float = field(default_factory=time.monotonic)
 
 
 def create(signal: str, path: Path, mode: int = 0o600, head: bytes = b"") -> Segment:
-    """A new segment under its final name, where nobody could meet it unlocked. head: what it begins with, of which nothing is to be sent."""
+    """Create a segment; it appears under its final name already locked. head: the bytes it starts with, which are not sent."""
     unfinished = path.with_name(path.name + UNFINISHED)
     fd = os.open(unfinished, CREATE, mode)
     try:
@@ -62,13 +63,13 @@ def create(signal: str, path: Path, mode: int = 0o600, head: bytes = b"") -> Seg
 
 
 def write_whole(fd: int, content: bytes) -> None:
-    """Write all of it, or say that the disk is full."""
+    """Write all of it, or raise OSError: the disk is full."""
     if content and os.write(fd, content) != len(content):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def is_same(segment: Segment) -> bool:
-    """Whether the descriptor still is our file: a program may have closed it, and reused its number."""
+    """Whether the descriptor is still our file: a program may have closed it, and its number may be in use again."""
     try:
         status = os.fstat(segment.fd)
     except OSError:
@@ -77,15 +78,15 @@ def is_same(segment: Segment) -> bool:
 
 
 def release(segment: Segment) -> None:
-    """Give the lock up by closing, never by unlocking: another process may share the open file."""
+    """Release the lock by closing, never by unlocking: another process may share the open file."""
     if is_same(segment):
         os.close(segment.fd)
 
 
 def locked(path: Path) -> int | None:
-    """A read-only descriptor that holds the file's lock; None while somebody lives in it, or when the name is another file by now."""
+    """A read-only descriptor that holds the file's lock; None if its process is alive, or if the name is another file by now."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)  # a pipe of that name would hold us up for ever
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)  # a pipe of that name would block us for ever
     except OSError:
         return None
     try:
@@ -100,18 +101,8 @@ def locked(path: Path) -> int | None:
     return None
 
 
-def as_sent(path: Path) -> Path:
-    return path.with_name(path.name.removesuffix(".jsonl") + ".sent.jsonl")
-
-
-def owner_of(path: Path) -> str:
-    """The process whose segment it is, by the name that it gave itself; empty where it is no segment."""
-    parts = NAME.fullmatch(path.name)
-    return parts["owner"] if parts is not None else ""
-
-
 def lines_after(fd: int, offset: int) -> int:
-    """How many whole lines stand behind the offset."""
+    """How many whole lines follow the offset."""
     lines = 0
     with suppress(OSError):
         while chunk := os.pread(fd, CHUNK, offset):
@@ -120,10 +111,10 @@ def lines_after(fd: int, offset: int) -> int:
     return lines
 
 
-def is_held_up(thread: int) -> bool:
-    """Whether the thread (by its native id) is inside a call on a descriptor, not on its way to the interpreter; True where the system does not tell."""
+def is_blocked(thread: int) -> bool:
+    """Whether the thread (by its native id) is blocked in a system call on a descriptor, not waiting for the interpreter; True if the system can't tell."""
     try:
-        call = Path(f"/proc/self/task/{thread}/syscall").read_bytes().split()  # its number and what it was given; for a lock that is an address
+        call = Path(f"/proc/self/task/{thread}/syscall").read_bytes().split()  # its number and arguments; of a wait for a lock, the first is an address
     except OSError:
         return True
-    return len(call) > 1 and int(call[1], 16) < DESCRIPTORS
+    return len(call) > 1 and int(call[1], 16) < MAX_DESCRIPTOR

@@ -1,7 +1,7 @@
-"""What lines say again and again, as bytes that are made once: names, short texts, attributes.
+"""Encodes items from cached fragments: the bytes of names, short texts and attributes that recur in every line.
 
-An item put together from them is, byte for byte, what encode.py makes of it from plain data. What is unusual (a lone surrogate, a trace state, a clock that was
-set to before 1970, an item that has to be cut) is left to that: None.
+The result is, byte for byte, what encode.py makes from plain data. Unusual items (a lone surrogate, a trace state, a time before 1970, an item that has to be
+cut) are left to encode.py: the result is None.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from opentelemetry._logs import SeverityNumber
     from opentelemetry.trace import SpanContext
 
-SHORT = 128  # characters of a text that is kept
-MAX_CACHED = 4096  # that are kept of each kind
-FEW = 8  # elements of a list that is kept
+SHORT = 128  # characters; longer texts are not cached
+MAX_CACHED = 4096  # entries in each cache
+FEW = 8  # elements; longer lists are not cached
 
 HAS_IS_REMOTE, IS_REMOTE = 0x100, 0x200
 SPAN = b'{"traceId":"%032x","spanId":"%016x",%b"flags":%d,"name":%b,"kind":%d,"startTimeUnixNano":"%d","endTimeUnixNano":"%d","attributes":[%b],"status":{}}'
@@ -32,7 +32,7 @@ INTEGER, DOUBLE = b'{"key":%b,"value":{"intValue":"%d"}}', b'{"key":%b,"value":{
 
 
 class Texts(dict[str, bytes]):
-    """A short text that redaction leaves as it is → its JSON string."""
+    """Text → its JSON string; cached if it is short and redaction leaves it unchanged."""
 
     def __init__(self, redact: Redact) -> None:
         self.redact = redact
@@ -41,21 +41,21 @@ class Texts(dict[str, bytes]):
         fit = text(value, self.redact)
         encoded = orjson.dumps(fit)
         if fit == value and len(value) <= SHORT:
-            kept(self, value, encoded)
+            remember(self, value, encoded)
         return encoded
 
 
 class Pairs(dict[tuple[str, Any], bytes]):
-    """Name and text, or name and a few short texts → the attribute; kept where redaction leaves it as it is."""
+    """Name and text, or name and a few short texts → the attribute; cached if redaction leaves it unchanged."""
 
     def __init__(self, redact: Redact) -> None:
         self.redact = redact
 
     def __missing__(self, pair: tuple[str, Any]) -> bytes:
-        told = attribute(*pair, self.redact)
-        encoded = orjson.dumps(told)
-        if len(encoded) <= FEW * SHORT and told == attribute(*pair, unchanged):
-            kept(self, pair, encoded)
+        found = attribute(*pair, self.redact)
+        encoded = orjson.dumps(found)
+        if len(encoded) <= FEW * SHORT and found == attribute(*pair, unchanged):
+            remember(self, pair, encoded)
         return encoded
 
 
@@ -63,15 +63,15 @@ def unchanged(value: str, name: str = "", /) -> str:
     return value
 
 
-def kept(known: dict[Any, bytes], key: Any, encoded: bytes) -> None:
-    """From now on known; when there are too many, all are made anew."""
+def remember(known: dict[Any, bytes], key: Any, encoded: bytes) -> None:
+    """Cache the bytes; a full cache is cleared first."""
     if len(known) >= MAX_CACHED:
         known.clear()
     known[key] = encoded
 
 
 class Fragments:
-    """The bytes that one process has made, by what redacts for it."""
+    """The cached fragments of one process, with its redaction."""
 
     __slots__ = ("_last", "pairs", "redact", "texts")
 
@@ -80,12 +80,12 @@ class Fragments:
         self._last: tuple[Mapping[str, Any] | None, int, bytes] = (None, 0, b"")
 
     def attributes(self, given: Mapping[str, Any]) -> bytes:
-        """The elements of the KeyValue list of a flat mapping with string keys."""
+        """The elements of a flat mapping's KeyValue list; keys are strings."""
         pairs = self.pairs
         return b",".join([pairs[name, value] if type(value) is str else self._other(name, value) for name, value in given.items()])
 
     def _shared(self, given: Mapping[str, Any], beside: Mapping[str, Any]) -> bytes:
-        """The attributes that an event shares with its span, kept for that, and further ones."""
+        """The attributes that an event shares with its span, remembered for the span, and further ones."""
         if not given.keys().isdisjoint(beside):
             return self.attributes({**given, **beside})
         encoded = self.attributes(given)
@@ -93,7 +93,7 @@ class Fragments:
         return b",".join(part for part in (encoded, self.attributes(beside)) if part)
 
     def _of_span(self, given: Mapping[str, Any]) -> bytes:
-        """The same again, if nobody has ended another operation since and nothing was added: nothing else changes at an operation's end."""
+        """The bytes remembered by `_shared` if they are of this mapping and nothing was added since; otherwise encoded now."""
         last, length, encoded = self._last
         return encoded if last is given and length == len(given) else self.attributes(given)
 
@@ -108,15 +108,15 @@ class Fragments:
         return orjson.dumps(attribute(name, value, self.redact))
 
     def span(self, span: Any, attributes: Mapping[str, Any]) -> bytes | None:
-        """An ended span of the SDK's, whose own attributes do not count, without events, links and status."""
+        """An ended SDK span without events, links and status; `attributes` replace the span's own."""
         trace_id, span_id, _, _, state, _ = span._context
         parent = span._parent
         if state or span._start_time < 0 or span._end_time < 0:
             return None
         above, flags = (b"", HAS_IS_REMOTE) if parent is None else (PARENT % parent[1], HAS_IS_REMOTE | IS_REMOTE if parent[2] else HAS_IS_REMOTE)
         try:
-            name, told = self.texts[span._name], self._of_span(attributes)
-            item = SPAN % (trace_id, span_id, above, flags, name, span._kind._value_ + 1, span._start_time, span._end_time, told)
+            name, encoded = self.texts[span._name], self._of_span(attributes)
+            item = SPAN % (trace_id, span_id, above, flags, name, span._kind._value_ + 1, span._start_time, span._end_time, encoded)
         except TypeError:  # a lone surrogate, as in sizes.dumped
             return None
         return item if len(item) < ITEM_LIMIT else None
@@ -132,15 +132,15 @@ class Fragments:
         ids: SpanContext | None,
         beside: Mapping[str, Any] | None = None,
     ) -> bytes | None:
-        """A LogRecord, in a sampled span or in none. times: of the event and of its observation, in nanoseconds since the epoch; beside: see seams.py."""
+        """A LogRecord within a sampled span or without one. times: event and observed time in nanoseconds since the epoch; beside: see seams.py."""
         if not severity_text or min(times) < 0 or (ids is not None and not (ids[3] and ids[0] and ids[1])):
             return None
         try:
-            said = b"{}" if body is None else orjson.dumps(any_value(body, self.redact))
-            told = ATTRIBUTES % (self.attributes(attributes) if beside is None else self._shared(attributes, beside)) if attributes or beside else b""
+            encoded = b"{}" if body is None else orjson.dumps(any_value(body, self.redact))
+            pairs = ATTRIBUTES % (self.attributes(attributes) if beside is None else self._shared(attributes, beside)) if attributes or beside else b""
             event = EVENT % self.texts[event_name] if event_name else b""
             within = IDS % (ids[3], ids[0], ids[1]) if ids is not None else b""
-            item = LOG % (*times, severity._value_, self.texts[severity_text], said, told, event, within)
+            item = LOG % (*times, severity._value_, self.texts[severity_text], encoded, pairs, event, within)
         except TypeError:
             return None
         return item if len(item) < ITEM_LIMIT else None

@@ -1,4 +1,4 @@
-"""The one background thread: ships, collects metrics at their interval, keeps the folder within its caps. It begins with the first item, and rests between."""
+"""The one background thread: ships, collects metrics at their interval, keeps the folder within its caps. It starts with the first item."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 
 class Keeper:
-    """Calls `ship` every `ship_every` seconds and `collect` every `collect_every` seconds, on a daemon thread of its own, from the first `ensure()` on."""
+    """Calls `ship` every `ship_every` seconds and `collect` every `collect_every` seconds on a daemon thread that the first `ensure()` starts."""
 
     def __init__(self, ship: Callable[[], None], collect: Callable[[], None], *, ship_every: float, collect_every: float) -> None:
         self._ship, self._collect = ship, collect
@@ -18,20 +18,20 @@ class Keeper:
     def _begin(self) -> None:
         self._lock = threading.Lock()
         self._wake = threading.Event()
-        self._thread: threading.Thread | None = None
+        self.thread: threading.Thread | None = None
         self._stopping = False
 
     def ensure(self) -> None:
-        """Run, if it does not; costs an attribute when it does."""
-        if self._thread is None and not self._stopping:
+        """Start the thread, unless it runs already or was stopped for good."""
+        if self.thread is None and not self._stopping:
             with self._lock:
-                if self._thread is None:
+                if self.thread is None:
                     thread = threading.Thread(target=self._run, args=(self._wake,), name="otel-agents", daemon=True)
                     try:
                         thread.start()
-                    except RuntimeError:  # the interpreter is on its way out: `stop` does what is left
+                    except RuntimeError:  # the interpreter is shutting down: `stop` does the rest
                         return
-                    self._thread = thread
+                    self.thread = thread
 
     def _run(self, wake: threading.Event) -> None:
         next_collection = time.monotonic() + self._collect_every
@@ -42,9 +42,9 @@ class Keeper:
             self._ship()
 
     def pause(self, timeout: float) -> None:
-        """Stop the thread, until somebody calls `ensure` again; waits `timeout` seconds at most."""
+        """Stop the thread until the next `ensure()`; waits at most `timeout` seconds."""
         with self._lock:
-            thread, self._thread = self._thread, None
+            thread, self.thread = self.thread, None
             self._wake.set()
             self._wake = threading.Event()
         if thread is not None and thread is not threading.current_thread():
@@ -56,5 +56,5 @@ class Keeper:
         self.pause(timeout)
 
     def after_fork_in_child(self) -> None:
-        """The child has no such thread, and locks of its own."""
+        """Start afresh: the thread does not exist in the child, and inherited locks may be held for ever."""
         self._begin()

@@ -1,4 +1,4 @@
-"""A metric's data points → OTLP/JSON Metric objects, split so that each fits into a line."""
+"""Metrics and their data points → OTLP/JSON Metric objects, split so that each fits into a line."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ ENVELOPE = 2**14  # room for name, unit, description and the parts around the po
 
 
 def metrics_of(metric: Metric, redact: Redact, start: int | None) -> Iterator[bytes]:
-    """The SDK's metric as one Metric object, or as several of the same name when its points are too many for a line."""
+    """An SDK metric as one Metric object, or as several of the same name if it has too many points for a line."""
     kind = KINDS.get(type(metric.data))
     if kind is not None:
         yield from split(metric, metric.data, *kind, redact, start if cumulative(metric.data) else None)
 
 
 def series_of(collected: Any, redact: Redact) -> Iterator[bytes]:
-    """The same of a metric that we have aggregated ourselves (telemetry/series.py, whose points have the SDK's fields)."""
+    """The same for a metric that the engine aggregates itself (telemetry/series.py, whose points have the SDK's fields)."""
     yield from split(collected, collected, *OWN[collected.kind], redact, None)
 
 
 def split(metric: Any, data: Any, name: str, encode: Encode, redact: Redact, start: int | None) -> Iterator[bytes]:
-    """The points come first, and their times: whoever knows a file by how it begins takes no two of ours for one, however long a metric's name is."""
+    """Points and their times come first: a Collector identifies files by their first bytes, which must differ however long a metric's name is."""
     head = {part: words(value, redact) for part, value in (("name", metric.name), ("description", metric.description), ("unit", metric.unit)) if value}
     rest = rest_of(data) if name != "gauge" else {}
     for points in batches([encode(point, redact, start) for point in data.data_points]):
@@ -38,7 +38,7 @@ def split(metric: Any, data: Any, name: str, encode: Encode, redact: Redact, sta
 
 
 def rest_of(data: Any) -> Json:
-    """What the kind says beside its points: temporality, and whether it only grows."""
+    """The other fields of the kind: temporality and monotonicity."""
     rest: Json = {"aggregationTemporality": int(data.aggregation_temporality)} if hasattr(data, "aggregation_temporality") else {}
     return {**rest, "isMonotonic": True} if getattr(data, "is_monotonic", False) else rest
 
@@ -51,7 +51,7 @@ def batches(points: list[Json]) -> Iterator[list[Json]]:
     batch: list[Json] = []
     size = 0
     for point in points:
-        length = len(orjson.dumps(point, default=str)) if len(points) > 64 else 0  # so few can't be too many
+        length = len(orjson.dumps(point, default=str)) if len(points) > 64 else 0  # so few always fit
         if batch and size + length > ITEM_LIMIT - ENVELOPE:
             yield batch
             batch, size = [], 0
@@ -67,7 +67,7 @@ def number_point(point: Point, redact: Redact, start: int | None) -> Json:
 
 def gauge_point(point: Point, redact: Redact, start: int | None) -> Json:
     record = number_point(point, redact, None)
-    record.pop("startTimeUnixNano")  # a gauge has none on the wire
+    record.pop("startTimeUnixNano")  # a gauge has none
     return record
 
 
@@ -89,7 +89,7 @@ def exponential_point(point: Point, redact: Redact, start: int | None) -> Json:
 
 
 def timed(point: Point, redact: Redact, start: int | None) -> Json:
-    """What every point has: attributes, times, exemplars."""
+    """The fields every point has: attributes, times, exemplars."""
     began = point.start_time_unix_nano if start is None or point.start_time_unix_nano is None else min(start, point.start_time_unix_nano)
     record: Json = {"startTimeUnixNano": nanoseconds(began), "timeUnixNano": nanoseconds(point.time_unix_nano)}
     if point.attributes:
@@ -118,14 +118,14 @@ def exemplar(given: Any, redact: Redact) -> Json:
 
 
 def number(value: Any) -> Json:
-    """A measured value by its wire type; numbers of other libraries (numpy) are doubles."""
+    """A measured value by its wire type; numbers of other libraries such as numpy become doubles."""
     return {"asInt": whole(int(value))} if isinstance(value, int) else {"asDouble": double(real(value))}
 
 
 def real(value: Any) -> float:
     try:
         return float(value)
-    except (OverflowError, TypeError, ValueError):  # an integer beyond any double, or no number at all
+    except (OverflowError, TypeError, ValueError):  # an integer too large for a double, or not a number
         return float("nan") if not isinstance(value, int) else float("inf") if value > 0 else float("-inf")
 
 

@@ -1,4 +1,4 @@
-"""Lines of OTLP/JSON → the official protobuf request, item by item, so that the program's own threads get their turn in between."""
+"""OTLP/JSON lines → the official protobuf request, item by item, so that the program's threads can run in between."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import orjson
 
 from otel_agents.config import import_lock
 from otel_agents.journal.batches import grouped
-from otel_agents.journal.encode import INNER, OUTER
+from otel_agents.otlp.signals import INNER, OUTER
 
 SERVICE = {"traces": "trace", "logs": "logs", "metrics": "metrics"}
 MESSAGE = {"traces": "ExportTraceService", "logs": "ExportLogsService", "metrics": "ExportMetricsService"}
@@ -25,7 +25,7 @@ REJECTED = {"traces": "rejected_spans", "logs": "rejected_log_records", "metrics
 
 
 def message(signal: str, kind: str) -> Any:
-    """A new Export…Service{Request,Response} of the signal; the generated classes are loaded when first needed."""
+    """A new Export…Service{Request,Response} of the signal; the generated classes are imported when first needed."""
     name = SERVICE[signal]
     with import_lock.imports:
         generated = importlib.import_module(f"opentelemetry.proto.collector.{name}.v1.{name}_service_pb2")
@@ -33,7 +33,7 @@ def message(signal: str, kind: str) -> Any:
 
 
 def undecodable() -> type[Exception]:
-    """What the generated classes raise for bytes that are none of theirs."""
+    """The exception that generated classes raise for bytes they can't parse."""
     error: type[Exception] = importlib.import_module("google.protobuf.message").DecodeError
     return error
 
@@ -55,7 +55,7 @@ def request(signal: str, lines: Sequence[bytes], rest: Callable[[], None]) -> tu
 def added(target: Any, item: bytes) -> bool:
     try:
         add(target, item)
-    except (ValueError, TypeError):  # no JSON, or fields that our generated classes do not know
+    except (ValueError, TypeError):  # not JSON, or fields that the installed generated classes do not have
         return False
     return True
 
@@ -76,12 +76,12 @@ def nested(value: Any) -> Any:
 
 
 def number(value: Any) -> Any:
-    """A double, where "NaN" and the infinities are words; `sum` is also the name of a whole message."""
+    """A double, with NaN and the infinities as strings; `sum` is also the name of a message field."""
     return fields(value) if isinstance(value, dict) else float(value)
 
 
 class Snake(dict[str, str]):
-    """Names of the JSON mapping → names of the fields."""
+    """Names in OTLP/JSON → names of protobuf fields."""
 
     def __missing__(self, name: str) -> str:
         found = self[name] = re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)

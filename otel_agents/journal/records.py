@@ -10,10 +10,11 @@ from opentelemetry._logs import get_logger
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace.propagation import _SPAN_KEY as SPAN
 
-from otel_agents.journal import encode, values
+from otel_agents.journal import values
 from otel_agents.journal.encode import Lines, Tail, add_context, log_head
 from otel_agents.journal.sizes import dumped
 from otel_agents.journal.spans import MAX_ATTRIBUTES
+from otel_agents.otlp import signals
 
 if TYPE_CHECKING:
     from opentelemetry._logs import Logger, LoggerProvider, SeverityNumber
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from otel_agents.journal.processors import Append
 
 
-HEAD = encode.HEAD["logs"]
+HEAD = signals.HEAD["logs"]
 
 
 class Records:

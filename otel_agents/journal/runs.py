@@ -1,7 +1,7 @@
-"""Runs in progress: told again at the head of each new segment of logs, and closed by whoever finds that their process has died.
+"""Runs in progress: repeated at the head of each new segment of logs, and closed by the process that finds their own process dead.
 
-A line that begins with a blank repeats what an earlier segment has told. It is there for those who read the files, and is not sent again. The blanks of the
-first such line are the segment's number: a Collector knows a file by its first 1,000 bytes, and would take two segments that begin alike for one.
+A line that starts with a blank repeats a line of an earlier segment. It is for those who read the files, and is not sent again. The blanks of the first such
+line encode the segment's number: a Collector identifies a file by its first 1,000 bytes, and would take two segments with the same start for one.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ from typing import NamedTuple
 import orjson
 
 from otel_agents import semconv as names
-from otel_agents.journal.encode import HEAD, TAIL_START
-from otel_agents.journal.files import CHUNK, NAME, as_sent, owner_of
+from otel_agents.journal.files import CHUNK
 from otel_agents.journal.values import Json
+from otel_agents.otlp.segment_names import SEGMENT, as_sent, owner_of, segment_name
+from otel_agents.otlp.signals import HEAD, NESTING, TAIL_START
 
-RUN = b'"eventName":"otel_agents.run.'  # outside of a string, where every quote is escaped, only a record's own name looks like this
+RUN = b'"eventName":"otel_agents.run.'  # matches only a record's own event name: inside a string, its quotes would be escaped
 STARTED = f'"eventName":"{names.EVENT_OA_RUN_STARTED}"'.encode()
 SPAN_ID = re.compile(rb'"spanId":"([0-9a-f]{16})"')
-AGAIN = re.compile(rb"(?: [^\n]*\n)*")
+REPEATED = re.compile(rb"(?: [^\n]*\n)*")
 BINARY = str.maketrans("01", " \t")
-MOST_BYTES = 2**18  # of what is told again; a program with more open runs than that has its oldest told by their segments alone
+MAX_REPEATED_BYTES = 2**18  # repeated per segment; of a program with more open runs, the oldest are only in their own segments
 
 
 class Runs:
-    """The lines of the runs that have begun in this process and not ended, by the ids of their spans."""
+    """The lines of the runs that have started in this process and not ended, by span id."""
 
     def __init__(self) -> None:
         self._open: dict[bytes, bytes] = {}
@@ -39,7 +40,7 @@ class Runs:
 
     @contextmanager
     def noted(self, line: bytes) -> Iterator[None]:
-        """Write a run's line within: what it says counts before it is written, so that no other thread's new segment tells of it wrongly."""
+        """Wraps the write of a run's line: it takes effect before it is written, so that a new segment of another thread repeats the right runs."""
         thread = threading.get_ident()
         self._under_way[thread] = line
         self.note(line)
@@ -49,7 +50,7 @@ class Runs:
             self._under_way.pop(thread, None)
 
     def note(self, line: bytes) -> None:
-        """Take a line into account, if it is a run's."""
+        """Record that a run started or ended, if the line says so."""
         ids = SPAN_ID.findall(line) if RUN in line else []
         if ids and STARTED in line:
             self._open[ids[-1]] = line
@@ -57,71 +58,73 @@ class Runs:
             self._open.pop(ids[-1], None)
 
     def open(self) -> list[bytes]:
-        """The lines of those that have not ended."""
+        """The lines of the runs that have not ended."""
         return list(self._open.values())
 
-    def again(self, number: int) -> bytes:
-        """The head of the new segment of logs of this number: what is open, but for the line that this thread is about to write there."""
-        told, size, own = list[bytes](), 0, self._under_way.get(threading.get_ident())
+    def repeated(self, number: int) -> bytes:
+        """The head of the segment of logs with this number: the open runs, except the line that this thread is about to write."""
+        lines, size, own = list[bytes](), 0, self._under_way.get(threading.get_ident())
         for line in reversed(self.open()):
             size += len(line)
-            if size <= MOST_BYTES and line is not own:
-                told.append(b" " + line)
-        return b"".join([blanks(number), *reversed(told)]) if told else b""
+            if size <= MAX_REPEATED_BYTES and line is not own:
+                lines.append(b" " + line)
+        return b"".join([blanks(number), *reversed(lines)]) if lines else b""
 
 
 def blanks(number: int) -> bytes:
-    """The number in binary, written with blanks and tabs, which mean nothing in JSON."""
+    """The number in binary, written with blanks and tabs, which JSON ignores."""
     return f" {number:b}".translate(BINARY).encode()
 
 
-def told_again(fd: int) -> int:
-    """How many bytes at the start of a segment only repeat what an earlier one has told."""
-    found = AGAIN.match(os.pread(fd, CHUNK, 0)) if os.pread(fd, 1, 0) == b" " else None
+def repeated_bytes(fd: int) -> int:
+    """How many bytes at the start of a segment repeat an earlier one."""
+    found = REPEATED.match(os.pread(fd, CHUNK, 0)) if os.pread(fd, 1, 0) == b" " else None
     return found.end() if found is not None else 0
 
 
 def is_last(path: Path) -> bool:
-    """Whether the process began no later segment of this signal: then it says which runs were open at the end."""
-    stem, _, number = path.name.removesuffix(".jsonl").rpartition("-")
-    later = path.with_name(f"{stem}-{int(number) + 1}.jsonl")
+    """Whether the process started no later segment of this signal: only the last one says which runs were open at the end."""
+    parts = SEGMENT.fullmatch(path.name)
+    if parts is None:
+        return False
+    later = path.with_name(segment_name(parts["signal"], parts["owner"], int(parts["number"]) + 1))
     return not (later.exists() or as_sent(later).exists())
 
 
-# ------------------------------------------------------------------------------------------------ whose process died
+# ------------------------------------------------------------------------------------------------ runs of dead processes
 
 
 class Died(NamedTuple):
-    """A run that was open when its process died: the record that began it, and the end of its line, which says whose it was."""
+    """A run that was open when its process died: the record of its start, and the tail of that line (scope and resource)."""
 
     record: Json
     tail: bytes
 
     @property
     def attributes(self) -> dict[str, str]:
-        """Those that are text."""
+        """The attributes; those that are not strings are empty."""
         return {one["key"]: one["value"].get("stringValue", "") for one in self.record.get("attributes", ())}
 
     @property
     def sampled(self) -> tuple[int, int] | None:
-        """The ids of its trace and span, if they are kept."""
+        """The ids of its trace and span, if it was sampled."""
         return (int(self.record["traceId"], 16), int(self.record["spanId"], 16)) if self.record.get("flags", 0) & 1 else None
 
 
-Count = Callable[[list[Died], int], Iterable[bytes]]  # died runs that were found then (nanoseconds since the epoch) → OTLP/JSON metrics
+Count = Callable[[list[Died], int], Iterable[bytes]]  # died runs, and when they were found (nanoseconds since the epoch) → OTLP/JSON metrics
 
 
 def died(fd: int) -> list[Died]:
-    """The runs that were open when the process died whose last segment of logs this is."""
+    """The runs that were open when the process died; fd: its last segment of logs."""
     runs = Runs()
     with open(fd, "rb", closefd=False) as file:
         file.seek(0)
         for line in file:
             runs.note(line.lstrip())
-    return [run for line in runs.open() for run in begun(line)]
+    return [run for line in runs.open() for run in started(line)]
 
 
-def begun(line: bytes) -> Iterator[Died]:
+def started(line: bytes) -> Iterator[Died]:
     at = line.rfind(TAIL_START)
     with suppress(ValueError, KeyError):  # torn, or of another version
         record = orjson.loads(line[len(HEAD["logs"]) : at])
@@ -130,9 +133,9 @@ def begun(line: bytes) -> Iterator[Died]:
 
 
 def closed(path: Path, runs: list[Died], found_at: int, count: Count) -> Iterator[tuple[str, bytes]]:
-    """The lines, each behind its signal, that close these runs: a `run.ended` with the outcome `died` for each, and as many in the counter of runs.
+    """The lines that close these runs, each with its signal: a `run.ended` with the outcome `died` for each, and points for the counter of runs.
 
-    path: the last segment of logs of their process. The same `found_at` gives the same lines, so that nothing counts twice if it has to be done again.
+    path: the last segment of logs of their process. The same `found_at` gives the same lines, so that nothing counts twice if it is repeated.
     """
     steps = LastSteps(path)
     for run in runs:
@@ -143,22 +146,22 @@ def closed(path: Path, runs: list[Died], found_at: int, count: Count) -> Iterato
 
 
 def ended(run: Json, steps: LastSteps, found_at: int) -> Json:
-    """The record that closes a run, made of the one that began it; its time is the last sign of life in its trace."""
+    """The record that closes a run, from the record of its start; its time is the end of the last span in its trace."""
     step, at = steps.of(run["traceId"])
-    told = {names.OA_OUTCOME: "died", **({names.OA_LAST_STEP: step} if step else {})}
+    added = {names.OA_OUTCOME: "died", **({names.OA_LAST_STEP: step} if step else {})}
     return {
         **run,
         "timeUnixNano": max(run["timeUnixNano"], at, key=int),
         "observedTimeUnixNano": str(found_at),
-        "attributes": [*run.get("attributes", ()), *({"key": name, "value": {"stringValue": value}} for name, value in told.items())],
+        "attributes": [*run.get("attributes", ()), *({"key": name, "value": {"stringValue": value}} for name, value in added.items())],
         "eventName": names.EVENT_OA_RUN_ENDED,
     }
 
 
 def of_instance(tail: bytes, owner: str) -> bytes:
-    """The end of a metric's line, whose instance is the process alone: a log's may have the one that the program's own provider gives to all its processes."""
+    """The tail of a metric's line, with the instance id of this process alone: in a log's tail it may be one that all processes of the program share."""
     line = orjson.loads(HEAD["metrics"] + tail)
-    resource = line["resourceMetrics"][0]["resource"]
+    resource = line[NESTING["metrics"].resources][0]["resource"]
     others = [one for one in resource.get("attributes", ()) if one["key"] != names.SERVICE_INSTANCE_ID]
     given = "".join(one["value"].get("stringValue", "") for one in resource.get("attributes", ()) if one["key"] == names.SERVICE_INSTANCE_ID)
     if given.endswith(owner):
@@ -170,25 +173,25 @@ def of_instance(tail: bytes, owner: str) -> bytes:
 
 
 class LastSteps:
-    """The last span that ended in a trace, from the segments of one process, the newest first."""
+    """Finds the last span that ended in a trace, in the segments of one process, newest first."""
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
 
     @cached_property
     def _traces(self) -> list[Path]:
-        owner = NAME.fullmatch(self._logs.name)
-        found = [(int(one["number"]), path) for path in self._logs.parent.iterdir() if (one := NAME.fullmatch(path.name)) and of(one, owner)]
+        owner = SEGMENT.fullmatch(self._logs.name)
+        found = [(int(one["number"]), path) for path in self._logs.parent.iterdir() if (one := SEGMENT.fullmatch(path.name)) and of(one, owner)]
         return [path for _, path in sorted(found, reverse=True)]
 
     def of(self, trace: str) -> tuple[str, str]:
-        """Its name and end (nanoseconds since the epoch); nothing and "0" where none had ended."""
+        """Its name and end (nanoseconds since the epoch); "" and "0" if none had ended."""
         for path in self._traces:
             with suppress(OSError, ValueError, LookupError):
                 content = path.read_bytes()
                 at = content.rindex(b'"traceId":"%s"' % trace.encode())
                 line = content[content.rfind(b"\n", 0, at) + 1 : content.index(b"\n", at)]
-                span = orjson.loads(line)["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+                _, _, (span, *_) = next(NESTING["traces"].walk(orjson.loads(line)))
                 return span["name"], span["endTimeUnixNano"]
         return "", "0"
 

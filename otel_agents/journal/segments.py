@@ -1,8 +1,8 @@
 """The write-ahead file: one write() of one whole line to this process's own segment, on the thread that ended the item.
 
-No lock is held over the write. What replaces the file behind a descriptor (rotation, a folder that went away, a foreign close) happens under one small lock
-and through dup2, so that a writer on another thread hits the old or the new file, never a stranger's. A rotated segment stays locked until our own shipper has
-sent it; whoever finds a segment unlocked knows that its process is gone.
+No lock is held during the write. Replacing the file behind a descriptor (rotation, a folder that was removed, a descriptor closed by the program) happens under
+one small lock and through dup2, so that a writer on another thread writes to the old or the new file, never to one that is not ours. A rotated segment stays
+locked until our own shipper has sent it; a segment that is not locked belongs to a dead process.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from otel_agents.journal.files import Segment, as_sent, create, is_held_up, is_same, lines_after, locked, new_owner, release
+from otel_agents.journal.files import Segment, create, is_blocked, is_same, lines_after, locked, new_owner, release
 from otel_agents.journal.runs import RUN, Runs
-from otel_agents.journal.tally import Dropped, Said, Tally
+from otel_agents.journal.tally import Dropped, Tally, Warnings
+from otel_agents.otlp.segment_names import as_sent, segment_name
+from otel_agents.otlp.signals import SIGNALS
 
 MIB = 2**20
-STALLED_AFTER = 0.2  # seconds that a write may take before further callers stop to join it
-PARTING_S = 0.05  # what a process that ends gives to its threads' writes that are under way
-ASIDE_AT_ONCE = 64  # lines that one caller writes for those who were put aside
-ASIDE_BYTES = 8 * MIB
-SHARES = 16  # a segment is at most this part of the cap
-SIGNALS = 3  # as many segments are written to at once
-GROWING = 4  # what all writers may still add before they look at the folder again is at most this part of the cap
-FIRST_SHARE, FIRST_BYTES = 256, 2**15  # the first segment is small: a process that starts does not know yet how many others there are
+STALLED_AFTER = 0.2  # seconds that a write may take before further callers defer theirs
+PARTING_S = 0.05  # how long an ending process waits for writes of its other threads
+DEFERRED_AT_ONCE = 64  # deferred lines that one caller writes after its own
+MAX_DEFERRED_BYTES = 8 * MIB
+SHARES = 16  # a segment has at most a sixteenth of the cap
+GROWING = 4  # all writers together add at most a quarter of the cap before they look at the folder again
+FIRST_SHARE, FIRST_BYTES = 256, 2**15  # the first segment is small: a new process does not know yet how many others there are
 
 REASONS = {
     errno.ENOSPC: "disk_full",
@@ -39,21 +40,19 @@ REASONS = {
     errno.EMFILE: "descriptors",
     errno.ENFILE: "descriptors",
 }
-UNWRITABLE = (
-    "otel-agents: the journal in %s can't be written (%s); items that end meanwhile are dropped and counted. Free the disk or set OTEL_AGENTS_JOURNAL_DIR."
-)
-STALLED = "otel-agents: the disk under %s does not answer; items beyond %d bytes in memory are dropped and counted."
+UNWRITABLE = "otel-agents: the journal in %s can't be written (%s); items are dropped and counted until it can. Free the disk or set OTEL_AGENTS_JOURNAL_DIR."
+STALLED = "otel-agents: the disk under %s does not respond; up to %d bytes are held in memory, further items are dropped and counted."
 
 
 class Reentered(Exception):
-    """A signal handler ended an item while its thread was replacing a segment."""
+    """A signal handler ended an item while its own thread was replacing a segment."""
 
 
 class Journal:
-    """The segments of this process for one destination; `append` is all that a caller's thread ever does.
+    """The segments of this process for one destination; a caller's thread only ever calls `append`.
 
-    rotate_bytes, cap_bytes: size of a segment, and of the whole journal folder. max_age_s: how long an unsent item is kept.
-    `dropped(signal, reason, count)` hears of each item that could not be kept.
+    rotate_bytes, cap_bytes: maximum size of a segment, and of the whole journal folder. max_age_s: how long an unsent item is kept.
+    `dropped(signal, reason, count)` is called for items that could not be kept.
     """
 
     def __init__(
@@ -72,44 +71,44 @@ class Journal:
         self._folder_mode, self._file_mode = (0o750, 0o640) if group_readable else (0o700, 0o600)
         self.cap_bytes, self.max_age_s, self._fsync, self._dropped = cap_bytes, max_age_s, fsync, dropped
         self.rotate_bytes = max(1, min(rotate_bytes, cap_bytes // SHARES))
-        self.enforce: Callable[[], None] = lambda: None  # looks at the whole folder, sets the two below and drops what is too much
-        self.dropped_some: Callable[[], None] = lambda: None  # told when a segment was dropped, so that its count outlives the process
+        self.enforce: Callable[[], None] = lambda: None  # set by caps.py: looks at the whole folder, drops what is too much
+        self.dropped_some: Callable[[], None] = lambda: None  # set by ship.py: saves the counts, so that they outlive the process
         self._begin()
 
     def _begin(self) -> None:
-        """Everything that belongs to this process, not to its parent."""
+        """Initialise everything that belongs to this process, not to its parent."""
         self.owner = new_owner()
-        self.tally, self.said = Tally(self._dropped), Said()
-        self.others_bytes = 0  # of everybody else in the journal folder, as last counted (caps.py)
-        self.writers = 1  # processes that write to it, as last counted
+        self.tally, self.warnings = Tally(self._dropped), Warnings()
+        self.others_bytes = 0  # of all other segments in the journal folder, as last counted (caps.py)
+        self.writers = 1  # processes that write to the folder, as last counted
         self.limit = min(self.rotate_bytes, max(self.cap_bytes // FIRST_SHARE, FIRST_BYTES))
         self.rotations = 0
         self._numbers: dict[str, int] = {}
         self._runs = Runs()
-        self._lock = threading.RLock()  # a signal handler may end a span while this thread holds it
+        self._lock = threading.RLock()  # reentrant: a signal handler may end a span while this thread holds it
         self._rotating = False
         self._current: dict[str, Segment] = {}
         self._rotated: list[Segment] = []
-        self._writing: dict[object, tuple[float, int]] = {}  # since when, and the thread
-        self._aside: deque[tuple[str, bytes]] = deque()
-        self._aside_bytes = 0
+        self._writing: dict[object, tuple[float, int]] = {}  # start (monotonic seconds) and native thread id of each write under way
+        self._deferred: deque[tuple[str, bytes]] = deque()
+        self._deferred_bytes = 0
 
-    # what a caller's thread does
+    # ---------------------------------------------------------------------------------------- on the caller's thread
 
     def append(self, signal: str, line: bytes) -> None:
-        """Write one whole line (with its newline); what can't be written is counted, never raised."""
+        """Write one whole line (with its newline). A line that can't be written is counted; nothing is raised."""
         if signal == "logs" and RUN in line:
             with self._runs.noted(line):
                 self._put(signal, line)
         else:
             self._put(signal, line)
-        if self._aside:
-            self.write_aside(ASIDE_AT_ONCE)
+        if self._deferred:
+            self.write_deferred(DEFERRED_AT_ONCE)
 
     def _put(self, signal: str, line: bytes) -> None:
         writing = self._writing
         if writing and self._is_stalled():
-            self._put_aside(signal, line)
+            self._defer(signal, line)
             return
         token = object()
         writing[token] = time.monotonic(), threading.get_native_id()
@@ -123,21 +122,21 @@ class Journal:
             if self._fsync:
                 os.fsync(segment.fd)
         except Reentered:
-            self._put_aside(signal, line)
+            self._defer(signal, line)
         except OSError as error:
             self._lose(signal, error)
         finally:
             writing.pop(token, None)
 
     def _write_whole(self, segment: Segment, line: bytes) -> None:
-        """The second try, in a new segment: on a full disk nothing comes of a third."""
+        """The second attempt, in a new segment; on a full disk a third would fail too."""
         written = os.write(segment.fd, line)
         if written != len(line):
             segment.torn = written > 0
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _condition(self, segment: Segment) -> str:
-        """Whether it may be written to: still ours, still in its folder, not full and without a fragment at its end."""
+        """ "good", or why it can't be written to: "foreign" (not our file any more), "spoilt" (deleted, or ends with a fragment), "full"."""
         try:
             status = os.fstat(segment.fd)
         except OSError:
@@ -149,35 +148,35 @@ class Journal:
         return "good" if status.st_size < self.limit else "full"
 
     def share(self, writers: int) -> None:
-        """Bytes that a segment may have: a share of what all who write to the folder may add together."""
+        """Set the size of a segment: a share of what all writers together may add to the folder."""
         self.writers = writers
-        self.limit = min(self.rotate_bytes, self.cap_bytes // (GROWING * SIGNALS * writers))
+        self.limit = min(self.rotate_bytes, self.cap_bytes // (GROWING * len(SIGNALS) * writers))
 
     @property
     def reserve(self) -> int:
-        """Bytes to be kept free for what is being written."""
-        return SIGNALS * self.writers * self.limit
+        """Bytes to keep free for segments being written."""
+        return len(SIGNALS) * self.writers * self.limit
 
     def _is_stalled(self) -> bool:
-        """Whether the disk holds up a writer; one that only waits for its turn on a busy machine says nothing of it."""
+        """Whether the disk blocks a writer; a thread that merely waits for the interpreter on a busy machine does not count."""
         late = time.monotonic() - STALLED_AFTER
-        return any(began < late and is_held_up(thread) for began, thread in list(self._writing.values()))
+        return any(began < late and is_blocked(thread) for began, thread in list(self._writing.values()))
 
-    def _put_aside(self, signal: str, line: bytes) -> None:
-        """Keep the line in memory while the disk hangs, up to a bound; the shipper's thread writes it later."""
-        if self._aside_bytes + len(line) <= ASIDE_BYTES:
-            self._aside_bytes += len(line)  # threads may miscount it by a line, and it is set right when the lines are written
-            self._aside.append((signal, line))
+    def _defer(self, signal: str, line: bytes) -> None:
+        """Keep the line in memory while the disk hangs, up to a limit; later callers and the shipper's thread write it."""
+        if self._deferred_bytes + len(line) <= MAX_DEFERRED_BYTES:
+            self._deferred_bytes += len(line)  # a race may miscount it by a line, until the lines are written
+            self._deferred.append((signal, line))
             return
         self.tally.count(signal, "stalled", 1)
-        self.said.once("stalled", STALLED, self.folder, ASIDE_BYTES)
+        self.warnings.once("stalled", STALLED, self.folder, MAX_DEFERRED_BYTES)
 
     def _lose(self, signal: str, error: OSError) -> None:
         reason = REASONS.get(error.errno or 0, "disk_error")
         self.tally.count(signal, reason, 1)
-        self.said.once(reason, UNWRITABLE, self.folder, error.strerror)
+        self.warnings.once(reason, UNWRITABLE, self.folder, error.strerror)
 
-    # replacing a segment, under the lock
+    # ---------------------------------------------------------------------------------------- replacing a segment, under the lock
 
     def _after_torn(self, signal: str, segment: Segment) -> Segment:
         segment.torn = True
@@ -198,32 +197,32 @@ class Journal:
         if segment is None or condition == "foreign":
             new = self._create(signal)
             self._current[signal] = new
-            self._set_aside_foreign(segment)
+            self._reclaim(segment)
             return new
-        if condition == "good":  # another thread was here first
+        if condition == "good":  # another thread has replaced it already
             return segment
         try:
             return self._rotate(segment, self._create(signal))
         except OSError:
-            if condition == "full":  # larger than wished for, but safe
+            if condition == "full":  # larger than intended, but safe
                 return segment
             raise
 
     def _create(self, signal: str) -> Segment:
         number = self._numbers.get(signal, 0) + 1
-        path = self.folder / f"{signal}-{self.owner}-{number}.jsonl"
-        head = self._runs.again(number) if signal == "logs" else b""
+        path = self.folder / segment_name(signal, self.owner, number)
+        head = self._runs.repeated(number) if signal == "logs" else b""
         try:
             new = create(signal, path, self._file_mode, head)
         except FileNotFoundError:
             self.root.mkdir(mode=self._folder_mode, parents=True, exist_ok=True)
             self.folder.mkdir(mode=self._folder_mode, exist_ok=True)
             new = create(signal, path, self._file_mode, head)
-        self._numbers[signal] = number  # without a gap: a segment that has no successor is the last one
+        self._numbers[signal] = number  # without gaps: a segment that has no successor is the last one
         return new
 
     def _rotate(self, old: Segment, new: Segment) -> Segment:
-        """Put the new file behind the same descriptor; a copy of the old one keeps its lock until it is sent."""
+        """Put the new file behind the same descriptor; a duplicate keeps the old one locked until it is sent."""
         number, kept = old.fd, os.dup(old.fd)
         os.dup2(new.fd, number, inheritable=False)
         os.close(new.fd)
@@ -240,8 +239,8 @@ class Journal:
         self._rotated.append(segment)
         self.rotations += 1
 
-    def _set_aside_foreign(self, segment: Segment | None) -> None:
-        """The program closed our descriptor, and the lock with it: take the lock again, unless somebody was faster."""
+    def _reclaim(self, segment: Segment | None) -> None:
+        """The program closed our descriptor, and so released the lock: take it again, unless an adopter was faster."""
         if segment is not None and self._relocked(segment):
             self._retain(segment)
 
@@ -252,7 +251,7 @@ class Journal:
         return fd is not None
 
     def _keep_under_cap(self) -> None:
-        """At once, because the shipper may hang in a request: our own oldest give way first."""
+        """Drop our own oldest segments at once, without the shipper, which may be blocked in a request."""
         room = self.cap_bytes - self.others_bytes - self.reserve
         idle = [segment for segment in self._rotated if not segment.in_hand]
         excess = sum(segment.size for segment in self._rotated) - room
@@ -264,7 +263,7 @@ class Journal:
 
     def _drop(self, segment: Segment, reason: str) -> None:
         self.tally.count(segment.signal, reason, lines_after(segment.fd, segment.offset))
-        self.dropped_some()  # before it is gone: a process that ends in between has counted too many, never too few
+        self.dropped_some()  # before it is deleted: a process that dies in between has counted too many, never too few
         with suppress(OSError):
             os.unlink(segment.path)
         self._forget(segment)
@@ -274,26 +273,26 @@ class Journal:
             self._rotated.remove(segment)
         release(segment)
 
-    # what the shipper asks for
+    # ---------------------------------------------------------------------------------------- for the shipper and the caps
 
     def segments(self, signal: str) -> list[Segment]:
-        """This process's segments of the signal, the oldest first."""
+        """This process's segments of the signal, oldest first."""
         with self._lock:
             current = self._current.get(signal)
             return [one for one in self._rotated if one.signal == signal] + ([current] if current is not None else [])
 
     def paths(self) -> set[Path]:
-        """Where this process's segments are that it still holds."""
+        """The paths of the segments that this process holds."""
         with self._lock:
             return {segment.path for segment in (*self._rotated, *self._current.values())}
 
     def is_complete(self, segment: Segment) -> bool:
-        """Whether nothing can come behind what is in it: it is rotated, and every write that began before has ended."""
+        """Whether nothing can be added to it: it is rotated, and all writes that began before have ended."""
         rotated_at = segment.rotated_at
         return rotated_at is not None and all(began > rotated_at for began, _ in list(self._writing.values()))
 
     def take(self, segment: Segment) -> bool:
-        """Hold the segment against our own caps while it is being sent; False when it is no longer ours."""
+        """Protect the segment from our own caps while it is being sent; False if it is no longer ours."""
         with self._lock:
             if segment.rotated_at is not None and not self._is_still_ours(segment):
                 return False
@@ -312,7 +311,7 @@ class Journal:
         segment.in_hand = False
 
     def retire(self, segment: Segment) -> None:
-        """It is sent: keep it readable under its other name, and let its lock go."""
+        """It is sent: rename it, so that it stays readable, and release its lock."""
         with self._lock, suppress(OSError):
             if segment.offset:
                 os.rename(segment.path, as_sent(segment.path))
@@ -322,12 +321,12 @@ class Journal:
             self._forget(segment)
 
     def let_go(self, segment: Segment) -> None:
-        """Close a complete segment as it is; it belongs to the caps from now on."""
+        """Close a complete segment as it is; from now on only the caps delete it."""
         with self._lock:
             self._forget(segment)
 
     def drop_own(self, path: Path, reason: str) -> bool:
-        """Drop a rotated segment of this process for the caps; False when it is not one, or is being sent."""
+        """Drop a rotated segment of this process for the caps; False if it is not one, or is being sent."""
         with self._lock:
             for segment in self._rotated:
                 if segment.path == path and not segment.in_hand:
@@ -335,52 +334,52 @@ class Journal:
                     return True
         return False
 
-    def write_aside(self, most: int = 2**31) -> None:
-        """Write what was put aside while the disk hung."""
-        for _ in range(min(most, len(self._aside))):
+    def write_deferred(self, limit: int = 2**31) -> None:
+        """Write the lines that were deferred while the disk hung."""
+        for _ in range(min(limit, len(self._deferred))):
             if self._is_stalled():
                 return
-            with suppress(IndexError):  # another thread is at it too
-                signal, line = self._aside.popleft()
-                self._aside_bytes = max(0, self._aside_bytes - len(line))
+            with suppress(IndexError):  # another thread is writing them too
+                signal, line = self._deferred.popleft()
+                self._deferred_bytes = max(0, self._deferred_bytes - len(line))
                 self._put(signal, line)
 
-    # the ends of a process
+    # ---------------------------------------------------------------------------------------- forks and exits
 
     def seal(self) -> None:
-        """Let no more be written to the current segments; the next item begins a new one."""
+        """Close the current segments to writers; the next item starts a new one."""
         with self._lock:
             current, self._current = list(self._current.values()), {}
             for segment in current:
                 if is_same(segment):
                     self._retain(segment)
                 else:
-                    self._set_aside_foreign(segment)
+                    self._reclaim(segment)
 
     def close(self) -> None:
-        """Let every lock go: what is unsent belongs to whoever ships next. A later item begins a new segment.
+        """Release every lock: the next process that ships sends what is unsent. A later item starts a new segment.
 
-        A segment that another thread is writing to is closed after it; at the end of the process, if that takes long.
+        A segment that another thread is still writing to is closed once the write ends, or by the end of the process.
         """
-        self.write_aside()
+        self.write_deferred()
         self.seal()
         until = time.monotonic() + PARTING_S
-        while (held := [segment for segment in self._rotated if not self.is_complete(segment)]) and time.monotonic() < until:
+        while (busy := [segment for segment in self._rotated if not self.is_complete(segment)]) and time.monotonic() < until:
             time.sleep(PARTING_S / 100)
         with self._lock:
-            for segment in [segment for segment in self._rotated if segment not in held]:
+            for segment in [segment for segment in self._rotated if segment not in busy]:
                 self._forget(segment)
 
     def before_fork(self) -> None:
-        """Keep a fork out of the middle of a rotation, whose descriptors the child would not know (for `os.register_at_fork`)."""
+        """Keep a fork from happening in the middle of a rotation, whose descriptors the child would not know (for `os.register_at_fork`)."""
         self._lock.acquire(timeout=1.0)
 
     def after_fork_in_parent(self) -> None:
-        with suppress(RuntimeError):  # a disk that hangs: the lock was not to be had in time
+        with suppress(RuntimeError):  # the disk hung, and the lock was not acquired in time
             self._lock.release()
 
     def after_fork_in_child(self) -> None:
-        """Close what was inherited, unlock nothing, and be a new process."""
+        """Close inherited descriptors without unlocking, and start afresh."""
         inherited = [*self._current.values(), *self._rotated]
         self._begin()
         for segment in inherited:

@@ -1,6 +1,6 @@
-"""Read, join, send, acknowledge: what is in the journal goes to the endpoints, and an offset remembers what was taken.
+"""Reads lines from the journal, joins them into requests, sends them, and saves the offsets of what was acknowledged.
 
-All of it runs on the one thread that calls `run_once`; only `flush` may come from another, at the process's end.
+All of it runs on the one thread that calls `run_once`; only `flush` may be called from another, at the process's end.
 """
 
 from __future__ import annotations
@@ -26,16 +26,15 @@ if TYPE_CHECKING:
     from otel_agents.journal.delivery import SignalSender
     from otel_agents.journal.segments import Journal
 
-FLUSH_S = 2.5  # the longest that an exit waits for us
-CONNECT_S = 0.25  # how soon a connection must come for an exit to try at all
-MOMENT = 0.05  # what an exit gives to a request that is under way and will fail, as the last one did
+FLUSH_S = 2.5  # the longest that an exit waits
+CONNECT_S = 0.25  # an exit sends only if a connection is established within this time
+MOMENT = 0.05  # how long an exit waits for a request under way that will probably fail, as the last one did
 
 
 class Shipper:
     """Sends a journal to the endpoints of its signals (None: local, kept and never sent).
 
-    interval_s: how often `run_once` is meant to be called. suppress: a context in which our own requests are not traced. count: what runs that died are as
-    metrics.
+    interval_s: how often `run_once` is called. suppress: a context in which our own requests are not traced. count: turns died runs into metrics.
     """
 
     def __init__(
@@ -66,71 +65,71 @@ class Shipper:
         self._behind_since: dict[str, float] = {}
 
     @property
-    def _couriers(self) -> dict[str, SignalSender]:
-        """The ways out, made when they are first needed: HTTP and TLS take longer to import than all the rest of us."""
+    def _senders(self) -> dict[str, SignalSender]:
+        """The senders by signal, created when first needed: HTTP and TLS take longer to import than all the rest of us."""
         if self._known is None and not any(self._endpoints.values()):
             self._known = {}
         if self._known is None:
             with import_lock.imports:
                 from otel_agents.journal.delivery import SignalSender
             journal, endpoints = self._journal, self._endpoints
-            self._known = {signal: SignalSender(signal, one, journal.tally, journal.said) for signal, one in endpoints.items() if one is not None}
+            self._known = {signal: SignalSender(signal, one, journal.tally, journal.warnings) for signal, one in endpoints.items() if one is not None}
         return self._known
 
-    # the round
+    # ---------------------------------------------------------------------------------------- a round
 
     def run_once(self) -> None:
-        """One round: send what there is, adopt a little, keep the folder within bounds."""
+        """One round: send what is new, adopt for a moment, keep the folder within bounds."""
         with self._lock, self._suppress():
-            self._journal.write_aside()
+            self._journal.write_deferred()
             for signal in self._endpoints:
                 self._ship_own(signal)
-            self._adopter.run(self._open_ways(), self._ship_dead)
+            self._adopter.run(self._ready_signals(), self._ship_dead)
             if self._caps.is_due():
                 self._caps.enforce()
             self._save()
 
-    def _open_ways(self) -> set[str]:
-        return {signal for signal, courier in self._couriers.items() if courier.is_due() and not courier.is_failing()}
+    def _ready_signals(self) -> set[str]:
+        return {signal for signal, sender in self._senders.items() if sender.is_due() and not sender.is_failing()}
 
     def _ship_own(self, signal: str) -> bool:
-        """Send what this process has written; True when all of it is out (or nothing is to be sent)."""
-        courier = self._couriers.get(signal)
-        if courier is None:
+        """Send what this process has written; True if nothing is left to send."""
+        sender = self._senders.get(signal)
+        if sender is None:
             self._keep_local(signal)
             return True
-        if not courier.is_due():
+        if not sender.is_due():
             return False
-        finished = all(self._ship_segment(segment, courier) for segment in self._journal.segments(signal))
+        finished = all(self._ship_segment(segment, sender) for segment in self._journal.segments(signal))
         self._note_lag(signal, finished)
         return finished
 
     def _keep_local(self, signal: str) -> None:
-        """What is sent nowhere need not stay locked once it is complete."""
+        """Release complete segments: what is sent nowhere need not stay locked."""
         for segment in self._journal.segments(signal):
             if self._journal.is_complete(segment):
                 self._journal.let_go(segment)
 
-    def _ship_segment(self, segment: Segment, courier: SignalSender) -> bool:
+    def _ship_segment(self, segment: Segment, sender: SignalSender) -> bool:
         if not self._journal.take(segment):
             return True
         try:
-            complete = self._journal.is_complete(segment)  # before its size is read: nothing comes behind it afterwards
+            complete = self._journal.is_complete(segment)  # asked before the size is read: nothing can be added afterwards
             with self._opened(segment) as fd:
                 end = os.fstat(fd).st_size
-                finished = self._ship_alike(courier, segment, fd, end)
-                finished = finished and self._ship(courier, lines_of(segment, fd, end, is_complete=complete), self._remember)
+                finished = self._ship_alike(sender, segment, fd, end)
+                finished = finished and self._ship(sender, lines_of(segment, fd, end, is_complete=complete), self._remember)
             if finished and complete:
                 self._retire(segment)
             return finished
-        except FileNotFoundError:  # the folder was removed under us; the journal will notice at its next write
+        except FileNotFoundError:  # the folder was removed; the journal notices at its next write
             return True
         finally:
             self._journal.put_back(segment)
 
     @contextmanager
     def _opened(self, segment: Segment) -> Iterator[int]:
-        """A descriptor to read from: the kept one of a rotated segment, which outlives its name; a fresh one while it is written to."""
+        """A descriptor to read from: the segment's own once it is rotated, which outlives its name; before that, a new one."""
         if segment.rotated_at is not None:
             yield segment.fd
             return
@@ -141,20 +140,20 @@ class Shipper:
             release(self._reading)
             self._reading = None
 
-    def _ship_alike(self, courier: SignalSender, segment: Segment, fd: int, end: int) -> bool:
-        """Send chunks whose lines are alike in one step each, which spares the program's threads; what is not, is left to its lines. False: not now."""
+    def _ship_alike(self, sender: SignalSender, segment: Segment, fd: int, end: int) -> bool:
+        """Send chunks whose lines share head and tail in one step each, which costs the program least. False if the endpoint does not accept it now."""
         while segment.offset < end and (chunk := whole_lines(fd, segment.offset, end)) and (lines := alike(segment.signal, chunk)) is not None:
-            done = courier.deliver(lines)
+            done = sender.deliver(lines)
             segment.offset += len(chunk) if done == len(lines) else sum(len(line) + 1 for line in lines[:done])
             self._remember(segment)
             if done < len(lines):
                 return False
         return True
 
-    def _ship(self, courier: SignalSender, lines: Iterator[Line], remember: Callable[[Segment], None]) -> bool:
+    def _ship(self, sender: SignalSender, lines: Iterator[Line], remember: Callable[[Segment], None]) -> bool:
         for batch in batches(lines):
             whole = [line for line in batch if line.raw is not None]
-            done = courier.deliver([line.raw for line in whole if line.raw is not None]) if whole else 0
+            done = sender.deliver([line.raw for line in whole if line.raw is not None]) if whole else 0
             finished = done == len(whole)
             self._acknowledge(batch if finished else upto(batch, whole[done]), remember)
             if not finished:
@@ -162,7 +161,7 @@ class Shipper:
         return True
 
     def _acknowledge(self, batch: list[Line], remember: Callable[[Segment], None]) -> None:
-        """Move the offsets behind the lines, and count the fragments among them."""
+        """Move the offsets past the lines, and count the fragments among them."""
         for line in batch:
             line.segment.offset = line.end
             if line.raw is None:
@@ -182,23 +181,23 @@ class Shipper:
         self._offsets.dropped = self._journal.tally.all()
         self._offsets.save()
 
-    # the dead
+    # ---------------------------------------------------------------------------------------- dead processes
 
     def _ship_dead(self, signal: str, segments: list[Segment]) -> bool:
-        courier = self._couriers[signal]
+        sender = self._senders[signal]
         lines = chain.from_iterable(lines_of(segment, segment.fd, segment.size, is_complete=True) for segment in segments)
-        if not self._ship(courier, lines, self._adopter.remember):
+        if not self._ship(sender, lines, self._adopter.remember):
             return False
         for segment in segments:
             self._adopter.finish(segment)
         return True
 
-    # the end
+    # ---------------------------------------------------------------------------------------- forks and exits
 
     def flush(self, timeout_s: float = FLUSH_S) -> bool:
-        """Send what is left before an exit, if the endpoint has been well or answers at once; True when nothing is left. timeout_s: at most 2.5 s are used."""
+        """Send what is left before an exit, if the endpoint is known to work or answers at once; True if nothing is left. timeout_s: capped at 2.5 s."""
         deadline = time.monotonic() + min(timeout_s, FLUSH_S)
-        patience = MOMENT if any(courier.is_failing() for courier in self._couriers.values()) else FLUSH_S  # for a request that is under way
+        patience = MOMENT if any(sender.is_failing() for sender in self._senders.values()) else FLUSH_S  # for a request under way
         if not self._lock.acquire(timeout=max(0.0, min(patience, timeout_s))):
             return False
         try:
@@ -208,49 +207,49 @@ class Shipper:
             self._lock.release()
 
     def _flush(self, deadline: float) -> bool:
-        self._journal.write_aside()
-        ways = self._ways_out(deadline)
-        for courier in ways.values():
-            courier.deadline = deadline
+        self._journal.write_deferred()
+        reachable = self._reachable(deadline)
+        for sender in reachable.values():
+            sender.deadline = deadline
         try:
-            sent = self._send_own(ways)
-            self._adopter.run(set(ways), self._ship_dead, seconds=deadline - time.monotonic())
+            sent = self._send_own(reachable)
+            self._adopter.run(set(reachable), self._ship_dead, seconds=deadline - time.monotonic())
             if self._adopter.has_written:
-                sent = self._send_own(ways)
+                sent = self._send_own(reachable)
         finally:
-            for courier in ways.values():
-                courier.deadline = None
+            for sender in reachable.values():
+                sender.deadline = None
         self._save()
-        return sent and len(ways) == len(self._couriers)
+        return sent and len(reachable) == len(self._senders)
 
-    def _send_own(self, ways: dict[str, SignalSender]) -> bool:
-        sent = [self._ship_own(signal) for signal in self._endpoints if signal in ways or signal not in self._couriers]
+    def _send_own(self, reachable: dict[str, SignalSender]) -> bool:
+        sent = [self._ship_own(signal) for signal in self._endpoints if signal in reachable or signal not in self._senders]
         return all(sent)
 
-    def _ways_out(self, deadline: float) -> dict[str, SignalSender]:
-        """The couriers worth a try: their last send was fine, or a connection comes within 250 ms for all of them together."""
-        if not self._couriers:
+    def _reachable(self, deadline: float) -> dict[str, SignalSender]:
+        """The senders worth trying: the last request succeeded, or a connection is established within 250 ms (for all of them together)."""
+        if not self._senders:
             return {}
         from otel_agents.journal.wire import connects
 
         until = min(deadline, time.monotonic() + CONNECT_S)
         answers: dict[tuple[str, int], bool] = {}
-        for courier in self._couriers.values():
-            address = courier.client.address()
-            if address not in answers and courier.last_success is None and not courier.is_failing():
+        for sender in self._senders.values():
+            address = sender.client.address()
+            if address not in answers and sender.last_success is None and not sender.is_failing():
                 answers[address] = connects(address, until - time.monotonic())
         return {
-            signal: courier
-            for signal, courier in self._couriers.items()
-            if not courier.is_failing() and (courier.last_success is not None or answers[courier.client.address()])
+            signal: sender
+            for signal, sender in self._senders.items()
+            if not sender.is_failing() and (sender.last_success is not None or answers[sender.client.address()])
         }
 
     def close(self, patience_s: float = MOMENT) -> None:
-        """Let connections and locks go; segments that are sent get their other name, the rest waits. patience_s: for a request under way."""
-        alone = self._lock.acquire(timeout=patience_s)  # a request that hangs must not keep a process from ending
+        """Close connections and release locks; segments that are sent are renamed, the rest waits. patience_s: how long to wait for a request under way."""
+        alone = self._lock.acquire(timeout=patience_s)  # a request that hangs must not keep the process from ending
         try:
             self._adopter.close()
-            self._journal.write_aside()
+            self._journal.write_deferred()
             self._journal.seal()
             for segment in chain.from_iterable(self._journal.segments(signal) for signal, endpoint in self._endpoints.items() if endpoint is not None):
                 if self._journal.is_complete(segment) and not lines_after(segment.fd, segment.offset):
@@ -264,19 +263,19 @@ class Shipper:
 
     def disconnect(self) -> None:
         """Close the connections; the next round opens new ones."""
-        for courier in (self._known or {}).values():
-            courier.close()
+        for sender in (self._known or {}).values():
+            sender.close()
 
     def after_fork_in_child(self) -> None:
-        """Forget the parent's connections, offsets and locks; call it after the journal's own."""
-        for courier in (self._known or {}).values():
-            courier.forget()
+        """Forget the parent's connections, offsets and locks; called after the journal's own."""
+        for sender in (self._known or {}).values():
+            sender.forget()
         self._adopter.forget()
         if self._reading is not None:
             release(self._reading)
         self._begin()
 
-    # what others ask
+    # ---------------------------------------------------------------------------------------- status
 
     def _note_lag(self, signal: str, finished: bool) -> None:
         if finished:
@@ -285,21 +284,21 @@ class Shipper:
             self._behind_since.setdefault(signal, time.monotonic())
 
     def lag_seconds(self) -> float:
-        """Seconds since the last moment at which everything of this process was out; 0 when it is."""
+        """Seconds since everything of this process had last been sent; 0 if it is now."""
         began = list(self._behind_since.values())
         return time.monotonic() - min(began) if began else 0.0
 
     def status(self) -> dict[str, Any]:
-        """For `doctor`: by signal, what waits, how the last sending went, and what was dropped and why."""
+        """By signal: bytes waiting, the result of the last request, items dropped and why."""
         return {signal: self._status(signal) for signal in self._endpoints}
 
     def _status(self, signal: str) -> dict[str, Any]:
-        courier = self._couriers.get(signal)
+        sender = self._senders.get(signal)
         return {
-            "protocol": courier.protocol if courier else "local",
-            "pending_bytes": sum(self._pending(segment) for segment in self._journal.segments(signal)) if courier else 0,
-            "last_error": courier.last_error if courier else None,
-            "last_success": courier.last_success if courier else None,
+            "protocol": sender.protocol if sender else "local",
+            "pending_bytes": sum(self._pending(segment) for segment in self._journal.segments(signal)) if sender else 0,
+            "last_error": sender.last_error if sender else None,
+            "last_success": sender.last_success if sender else None,
             "dropped": self._journal.tally.of(signal),
         }
 

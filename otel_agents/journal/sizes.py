@@ -1,4 +1,4 @@
-"""Keep one item below the journal's size of a line: what is longest is cut first, and what it had been is noted."""
+"""Keeps an item below the journal's line limit: the longest strings are cut first, with a note of their original length."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from otel_agents.journal.values import Json, cut_from
 
 LINE_LIMIT = 2**20
 TAIL_LIMIT = 2**16
-SCHEMA_LIMIT = 2**10  # of a schema's URL, of which a tail has two
-ITEM_LIMIT = LINE_LIMIT - TAIL_LIMIT - 256  # what is left for the item beside the tail and the head
+SCHEMA_LIMIT = 2**10  # of one schema URL; a tail has two
+ITEM_LIMIT = LINE_LIMIT - TAIL_LIMIT - 256  # what head and tail leave for the item
 
 DROPPED = {"attributes": "droppedAttributesCount", "events": "droppedEventsCount", "links": "droppedLinksCount"}
-UNCUT = 256  # characters: strings that are shorter only go with the list they stand in
-SHORTEST = 64  # more than any id has
+UNCUT = 256  # characters; shorter strings are dropped only together with their list
+SHORTEST = 64  # longer than any id
 NOTE = re.compile(r"… \[cut, (\d+) characters\]$")
 NOTE_LENGTH = 48
 FEWER = [2**power for power in range(12, -1, -1)]
 
 
 def dumped(record: Json, limit: int = ITEM_LIMIT) -> bytes:
-    """The record as JSON below the limit (bytes); lone surrogates become U+FFFD."""
+    """The record as JSON of less than `limit` bytes; lone surrogates become U+FFFD."""
     try:
         raw = orjson.dumps(record)
-    except TypeError:  # what orjson raises for a lone surrogate, the only thing a record can hold that it refuses
+    except TypeError:  # a lone surrogate, the only thing in a record that orjson refuses
         record = scrubbed(record)
         raw = orjson.dumps(record)
     return raw if len(raw) < limit else shrunk(record, limit)
 
 
 def shrunk(record: Json, limit: int) -> bytes:
-    """The record with its longest strings cut until it fits; when that is not enough, its longest lists too."""
+    """The record with its longest strings cut until it fits; if that is not enough, its longest lists too."""
     longest = fitting(record, limit)
     while longest > UNCUT:
         raw = orjson.dumps(cut(record, longest, 2**31))
@@ -49,11 +49,11 @@ def shrunk(record: Json, limit: int) -> bytes:
 
 
 def fitting(record: Json, limit: int) -> int:
-    """How long a string may stay, at a guess: all that are longer are cut to the same length."""
+    """An estimate of how long a string may stay; all longer ones are cut to that length."""
     weights = [(len(text), len(orjson.dumps(text)) / len(text)) for text in strings(record) if len(text) > UNCUT]
-    room = limit - NOTE_LENGTH * len(weights) - (len(orjson.dumps(record)) - sum(length * weight for length, weight in weights))
+    available = limit - NOTE_LENGTH * len(weights) - (len(orjson.dumps(record)) - sum(length * weight for length, weight in weights))
     longest = max((length for length, _ in weights), default=0)
-    while longest > UNCUT and sum(min(length, longest) * weight for length, weight in weights) > room:
+    while longest > UNCUT and sum(min(length, longest) * weight for length, weight in weights) > available:
         longest = longest * 7 // 8
     return longest
 
@@ -80,7 +80,7 @@ def cut_text(text: str, longest: int) -> str:
 
 
 def cut_record(record: Json, longest: int, most: int) -> Json:
-    if len(record.get("bytesValue", "")) > longest:  # half of a base64 text is no base64
+    if len(record.get("bytesValue", "")) > longest:  # a part of a base64 text is not valid base64
         return {"stringValue": f"<{len(record['bytesValue']) * 3 // 4} bytes>"}
     smaller = {name: cut(part, longest, most) for name, part in record.items()}
     for name, part in record.items():
@@ -98,7 +98,7 @@ def note_missing(record: Json, name: str, length: int, kept: int) -> None:
 
 
 def scrubbed(node: Any) -> Any:
-    """The same tree without lone surrogates; a pair that was split joins again."""
+    """The same tree without lone surrogates; surrogate pairs are joined."""
     if isinstance(node, str):
         return node.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if isinstance(node, list):

@@ -17,9 +17,10 @@ from opentelemetry.sdk.util import BoundedList
 from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags
 from opentelemetry.trace.propagation import _SPAN_KEY as SPAN
 
-from otel_agents.journal import encode, values
+from otel_agents.journal import values
 from otel_agents.journal.encode import Lines, Tail, span_head
 from otel_agents.journal.sizes import dumped
+from otel_agents.otlp import signals
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from otel_agents.journal.processors import Append
 
-HEAD = encode.HEAD["traces"]
+HEAD = signals.HEAD["traces"]
 SAMPLED = int(TraceFlags.SAMPLED)
 RANDOM = int(getattr(TraceFlags, "RANDOM_TRACE_ID", 0))
 FLAGS = tuple(TraceFlags(number) for number in range(4))

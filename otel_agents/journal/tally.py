@@ -1,4 +1,4 @@
-"""What was lost, by signal and reason; and what a process remembers on disk of its sending."""
+"""Counts of lost items by signal and reason, warnings that are logged once, and the file in which a process records what it has sent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ logger = logging.getLogger("otel_agents")
 
 
 class Tally:
-    """Counts every lost item once, and passes it on (`dropped(signal, reason, count)`)."""
+    """Counts lost items and notifies listeners (`dropped(signal, reason, count)`)."""
 
     def __init__(self, dropped: Dropped) -> None:
         self._listeners = [dropped]
@@ -34,7 +34,7 @@ class Tally:
             dropped(signal, reason, items)
 
     def also(self, dropped: Dropped) -> None:
-        """Tell one more listener, once however often it is named."""
+        """Add a listener, unless it was added before."""
         if dropped not in self._listeners:
             self._listeners.append(dropped)
 
@@ -45,38 +45,38 @@ class Tally:
         return {signal: self.of(signal) for signal in sorted({signal for signal, _ in list(self._counts)})}
 
 
-class Said:
-    """One line for one thing in a process, and again only after it was well in between."""
+class Warnings:
+    """Logs each kind of warning once per process, and again only after it was over in between."""
 
     def __init__(self) -> None:
-        self._said: set[str] = set()
+        self._logged: set[str] = set()
 
     def once(self, what: str, message: str, *values: object) -> None:
-        if what not in self._said:
-            self._said.add(what)
+        if what not in self._logged:
+            self._logged.add(what)
             logger.warning(message, *values)
 
-    def again(self, what: str, message: str, *values: object) -> None:
-        """Say that it is over, if it had been said that it began."""
-        if what in self._said:
-            self._said.discard(what)
+    def over(self, what: str, message: str, *values: object) -> None:
+        """Log that it is over, if its beginning was logged."""
+        if what in self._logged:
+            self._logged.discard(what)
             logger.warning(message, *values)
 
 
 class Offsets:
-    """The small file beside a process's segments: what was acknowledged of each, what was dropped and why, and when it was found dead."""
+    """The small file beside a process's segments: bytes acknowledged of each, items dropped and why, when the process was found dead."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._written = b""
-        self._lock = threading.RLock()  # the shipper writes it, and who drops a segment
+        self._lock = threading.RLock()  # written by the shipper, and by any thread that drops a segment
         self.sent: dict[str, int] = {}
         self.dropped: dict[str, dict[str, int]] = {}
-        self.found_at: int | None = None  # nanoseconds since the epoch, where it had runs open
+        self.found_at: int | None = None  # nanoseconds since the epoch; set only if it had open runs
 
     @classmethod
     def read(cls, path: Path) -> Offsets:
-        """What another process left; nothing sent when there is no such file, or none of ours."""
+        """The offsets that a process left; empty when the file is missing or not ours."""
         offsets = cls(path)
         with suppress(OSError, ValueError):
             found = orjson.loads(path.read_bytes())
@@ -86,11 +86,11 @@ class Offsets:
         return offsets
 
     def save(self) -> None:
-        """Replace the file in one step; an unwritable folder costs a repetition, not the program."""
+        """Replace the file atomically. If the folder is not writable, some items may be sent twice, but the program goes on."""
         with self._lock:
-            said = {"sent": self.sent, "dropped": self.dropped, **({"found_at": self.found_at} if self.found_at else {})}
-            if self._written or any(said.values()):
-                self._save(orjson.dumps(said))
+            state = {"sent": self.sent, "dropped": self.dropped, **({"found_at": self.found_at} if self.found_at else {})}
+            if self._written or any(state.values()):
+                self._save(orjson.dumps(state))
 
     def _save(self, content: bytes) -> None:
         if content == self._written:

@@ -1,4 +1,4 @@
-"""Any value a program can hold → an OTLP/JSON AnyValue, without ever running the value's own code."""
+"""Any Python value → an OTLP/JSON AnyValue, without ever running the value's own code."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ Json = dict[str, Any]
 Encoder = Callable[[Any, Redact], Json]
 
 I64_MIN, I64_MAX, U64_MAX = -(2**63), 2**63 - 1, 2**64 - 1
-DEEPEST = 16  # the official parser's recursion limit is met at 50 messages, three for each level
-MAX_ELEMENTS = 2**13  # elements that one value may have, all levels together: more would hold the caller up
-WINDOW = 2**20  # of a longer text only this much is redacted and kept
-MARGIN = 2**16  # and this much of the window's end is thrown away: a credential that the window cut in two was not recognised
+MAX_DEPTH = 16  # the official parser allows 50 nested messages; each level takes three
+MAX_ELEMENTS = 2**13  # elements of one value, all levels together; more would hold up the caller
+WINDOW = 2**20  # characters of a longer text that are redacted and kept
+MARGIN = 2**16  # dropped from the end of the window: a credential that the window cut in two was not recognised
 
 type_name: Callable[[type], str] = type.__dict__["__qualname__"].__get__  # a metaclass can't lie to the slot itself
 
 
 def text(value: str, redact: Redact, name: str = "") -> str:
-    """The string as it may be written: redacted first, cut only afterwards."""
+    """The string, redacted first and only then cut."""
     if len(value) <= WINDOW:
         return redact(value, name)
     seen = redact(value[:WINDOW], name)
@@ -33,12 +33,12 @@ def text(value: str, redact: Redact, name: str = "") -> str:
 
 
 def cut_from(length: int, what: str) -> str:
-    """The note that stands where something was cut, with the length it had."""
+    """The note left where something was cut, with its original length."""
     return f"… [cut, {length} {what}]"
 
 
 def words(value: object, redact: Redact) -> str:
-    """A name or message: a string as it is, nothing for None, the type's name for anything else."""
+    """A name or message as text: a string redacted, None as empty, anything else as its type."""
     if type(value) is str:
         return text(value, redact)
     if value is None:
@@ -47,29 +47,29 @@ def words(value: object, redact: Redact) -> str:
 
 
 def named(value: object) -> str:
-    """What stands for a value that has no wire type: its type, never its repr."""
+    """The placeholder for a value without a wire type: its type, never its repr."""
     return f"<{type_name(type(value))}>"
 
 
 def whole(value: int) -> str:
-    """A 64-bit signed integer as OTLP/JSON quotes it, clamped."""
+    """A 64-bit signed integer, clamped and quoted as OTLP/JSON requires."""
     return str(value if I64_MIN <= value <= I64_MAX else I64_MIN if value < 0 else I64_MAX)
 
 
 def count(value: int) -> str:
-    """A 64-bit unsigned integer as OTLP/JSON quotes it, clamped."""
+    """A 64-bit unsigned integer, clamped and quoted as OTLP/JSON requires."""
     return str(min(max(value, 0), U64_MAX))
 
 
 def nanoseconds(moment: Any) -> str:
-    """A point in time as OTLP/JSON quotes it, clamped; "0" is unknown."""
+    """A time as a quoted, clamped integer; "0" means unknown."""
     if type(moment) is int:
         return str(moment) if 0 <= moment <= U64_MAX else count(moment)
     return count(int(moment)) if type(moment) is float and moment - moment == 0 else "0"
 
 
 def double(value: float) -> float | str:
-    """A number as JSON has it; NaN and the infinities as the quoted words."""
+    """A JSON number; NaN and the infinities as strings."""
     return value if value - value == 0 else NOT_FINITE.get(value, "NaN")
 
 
@@ -83,7 +83,7 @@ def blob(value: bytes, redact: Redact, name: str = "") -> Json:
 
 
 class Nested:
-    """One container being read: how many elements may still follow, and how deep we are."""
+    """Encodes one container, within limits of depth and number of elements."""
 
     __slots__ = ("left", "redact")
 
@@ -91,14 +91,16 @@ class Nested:
         self.redact, self.left = redact, MAX_ELEMENTS
 
     def value(self, value: Any, depth: int, name: str = "") -> Json:
-        """The value, which stands under this name if any."""
+        """Encode a value; name: its key or attribute name, if any."""
         kind = type(value)
         if kind in TEXTS:
             return TEXTS[kind](value, self.redact, name)
         if kind in SCALARS:
             return SCALARS[kind](value, self.redact)
         if kind in CONTAINERS:
-            return getattr(self, CONTAINERS[kind])(value, depth + 1, name) if depth < DEEPEST else {"stringValue": f"<{kind.__name__}, deeper than {DEEPEST}>"}
+            if depth >= MAX_DEPTH:
+                return {"stringValue": f"<{kind.__name__}, deeper than {MAX_DEPTH}>"}
+            return getattr(self, CONTAINERS[kind])(value, depth + 1, name)  # type: ignore[no-any-return]  # one of the two methods below
         return self.other(value, depth, name)
 
     def other(self, value: Any, depth: int, name: str) -> Json:
@@ -112,7 +114,7 @@ class Nested:
         return {"arrayValue": {"values": self.elements(pairs, len(value), lambda pair: self.value(pair[1], depth, name_beside(*pair) or name))}}
 
     def entries(self, value: dict[Any, Any], depth: int, name: str) -> Json:
-        items = list(islice(value.items(), self.left + 1))  # one step: another thread may be changing it
+        items = list(islice(value.items(), self.left + 1))  # in one step: another thread may be changing it
         redact = self.redact
 
         def entry(item: tuple[Any, Any]) -> Json:
@@ -138,7 +140,7 @@ class Nested:
 
 
 def unwrapped(value: Any) -> Any:
-    """A subclass's content as its built-in type, read with that type's own method; None for anything else."""
+    """An instance of a subclass as its built-in type, read with that type's own method; None for anything else."""
     for kind, read in PLAIN.items():
         if issubclass(type(value), kind):
             return read(value)
@@ -146,7 +148,7 @@ def unwrapped(value: Any) -> Any:
 
 
 def key(name: Any) -> str:
-    """A mapping's key as a string, by the same rule as its values."""
+    """A mapping's key as a string, by the same rules as values."""
     kind = type(name)
     if kind is str:
         return name  # type: ignore[no-any-return]  # narrowed by exact type
@@ -185,7 +187,7 @@ KEYS: dict[type, Callable[[Any], str]] = {int: whole, float: repr, bool: repr, t
 
 
 class Values(dict[type, Encoder]):
-    """The table by exact type; a type that is not in it is read as a container or named."""
+    """Encoders by exact type; other types are encoded as containers or by their type's name."""
 
     def __missing__(self, kind: type) -> Encoder:
         return container
@@ -195,17 +197,17 @@ VALUES = Values(SCALARS)
 
 
 def any_value(value: Any, redact: Redact) -> Json:
-    """One AnyValue; `{}` when the value is absent."""
+    """One AnyValue; `{}` for None."""
     return VALUES[type(value)](value, redact)
 
 
 def attributes(given: Mapping[str, Any], redact: Redact) -> list[Json]:
-    """The KeyValue list of a flat mapping, whose keys should be strings."""
+    """The KeyValue list of a flat mapping; its keys should be strings."""
     return [attribute(name if type(name) is str else key(name), value, redact) for name, value in given.items()]
 
 
 def attribute(name: str, value: Any, redact: Redact) -> Json:
-    """One KeyValue; a name, too, may be a credential, where a mapping was turned round."""
+    """One KeyValue; the name is redacted too: an inverted mapping has credentials as keys."""
     return {"key": text(name, redact), "value": under(name, value, redact)}
 
 

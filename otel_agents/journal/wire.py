@@ -1,4 +1,4 @@
-"""One request to an OTLP/HTTP endpoint, and what its answer means. Never says a header's value or a URL's user-info."""
+"""Sends one request to an OTLP/HTTP endpoint and interprets the answer. Never reveals a header's value or a URL's user-info."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ Verdict = Literal["accepted", "later", "refused", "unsupported", "too_large", "p
 CONTENT = {"http/json": "application/json", "http/protobuf": "application/x-protobuf"}
 VERDICTS: dict[int, Verdict] = {400: "poison", 404: "unsupported", 408: "later", 413: "too_large", 415: "unsupported", 422: "poison", 429: "later"}
 ANSWER_BYTES = 2**16
-GZIP = 31  # zlib's word for gzip's format; the module of that name reads files, too
-LONGEST_WAIT = 300.0  # seconds that a Retry-After may ask for
+GZIP = 31  # wbits for the gzip format; the gzip module would import more
+LONGEST_WAIT = 300.0  # seconds; longer Retry-After values are capped
 
 
 class Answer(NamedTuple):
-    """What came of a request: accepted, later (nothing is wrong with it), refused (the endpoint takes none of us), or what is wrong with the request."""
+    """The result of a request: accepted, later (try again unchanged), refused (the endpoint accepts nothing from us), or what is wrong with the request."""
 
     verdict: Verdict
-    what: str  # for people: closed words, never the server's
+    what: str  # for people: our own fixed phrases, never the server's text
     retry_after: float | None = None  # seconds
     rejected: int = 0  # items that an accepted request lost
 
 
 class Http:
-    """A kept connection to one signal's URL. protocol: "http/json" or "http/protobuf"."""
+    """A persistent connection to one signal's URL. protocol: "http/json" or "http/protobuf"."""
 
     def __init__(self, signal: str, endpoint: Endpoint, protocol: str) -> None:
         self._signal, self._endpoint, self.protocol = signal, endpoint, protocol
@@ -62,11 +62,11 @@ class Http:
         return tls(self._endpoint)
 
     def address(self) -> tuple[str, int]:
-        """Host and port that a connection goes to first."""
+        """Host and port to connect to: the proxy's, if there is one."""
         return address_of(self._proxy or self._url)
 
     def post(self, body: bytes, timeout: float) -> Answer:
-        """Send one request; every way in which it can end is an Answer. timeout: seconds for all of it."""
+        """Send one request; every outcome is returned as an Answer. timeout: seconds for the whole exchange."""
         deadline = time.monotonic() + timeout
         if self._endpoint.compression == "gzip":
             body = zlib.compress(body, 1, wbits=GZIP)
@@ -75,11 +75,11 @@ class Http:
             return self._exchange(body, deadline)
         except (http.client.RemoteDisconnected, ConnectionError) as error:
             self.close()
-            if not reused:  # a kept connection may have been closed long ago; a new one was closed in our face
-                return Answer("later", worded(error))
+            if not reused:  # a reused connection may just have timed out; a new one was rejected
+                return Answer("later", described_error(error))
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
-            return Answer("later", worded(error))
+            return Answer("later", described_error(error))
         return self._post_anew(body, deadline)
 
     def _post_anew(self, body: bytes, deadline: float) -> Answer:
@@ -87,7 +87,7 @@ class Http:
             return self._exchange(body, deadline)
         except (OSError, http.client.HTTPException, ValueError) as error:
             self.close()
-            return Answer("later", worded(error))
+            return Answer("later", described_error(error))
 
     def _exchange(self, body: bytes, deadline: float) -> Answer:
         connection = self._connected(deadline)
@@ -96,11 +96,11 @@ class Http:
         except (BrokenPipeError, ConnectionResetError):  # it may have answered before it had read everything (413)
             if connection.sock is None:
                 raise
-        sock = connection.sock  # the connection forgets it when the server wants to close
+        sock = connection.sock  # the connection drops it when the server asks to close
         set_timeout(sock, deadline)
         response = connection.getresponse()
         content = read(response, sock, deadline)
-        answer = judged(self._signal, response.status, response.headers, content)
+        answer = answer_of(self._signal, response.status, response.headers, content)
         if response.will_close or not response.isclosed():
             self.close()
         return answer
@@ -143,7 +143,7 @@ class Http:
         return {**headers, **self._endpoint.headers}
 
     def _is_our_socket(self) -> bool:
-        """Whether the descriptor still is our connection: a daemon closes what it does not know, and its number is used again."""
+        """Whether the descriptor is still our connection: a daemon may have closed it, and its number may be in use again."""
         sock = self._connection.sock if self._connection is not None else None
         return sock is None or identity(sock.fileno()) == self._socket_is
 
@@ -153,7 +153,7 @@ class Http:
         self._connection = None
 
     def forget(self) -> None:
-        """In a forked child: close our copy of the descriptor, and nothing else: a buffer that the parent's thread was reading is locked for ever."""
+        """In a forked child: close only our copy of the descriptor. A buffer that a thread of the parent was reading stays locked for ever."""
         connection, self._connection = self._connection, None
         sock = connection.sock if connection is not None else None
         if sock is not None and identity(sock.fileno()) == self._socket_is:
@@ -169,7 +169,7 @@ class Http:
         self._connection = None
 
 
-def judged(signal: str, status: int, headers: Message, content: bytes) -> Answer:
+def answer_of(signal: str, status: int, headers: Message, content: bytes) -> Answer:
     """What an HTTP answer means for the request (OTLP/HTTP, "Response")."""
     if 200 <= status < 300:
         return success(signal, headers.get("Content-Type") or "", content)
@@ -185,7 +185,7 @@ def success(signal: str, kind: str, content: bytes) -> Answer:
 
 
 def rejected_items(signal: str, kind: str, content: bytes) -> int:
-    """How many items a partial success says it lost."""
+    """How many items a partial success rejected."""
     name = REJECTED[signal]
     try:
         if "protobuf" in kind:
@@ -194,12 +194,12 @@ def rejected_items(signal: str, kind: str, content: bytes) -> int:
             return max(0, int(getattr(answer.partial_success, name)))
         partial = orjson.loads(content).get("partialSuccess") or {}
         return max(0, int(partial.get("".join(part if not at else part.title() for at, part in enumerate(name.split("_"))), 0)))
-    except (ValueError, TypeError, AttributeError, undecodable()):  # an empty or foreign body says nothing of a loss
+    except (ValueError, TypeError, AttributeError, undecodable()):  # an empty or unknown body reports no loss
         return 0
 
 
 def retry_after(given: str | None) -> float | None:
-    """Seconds that a Retry-After asks for, in either form."""
+    """Seconds requested by a Retry-After header, in either form."""
     if not given:
         return None
     try:
@@ -209,8 +209,8 @@ def retry_after(given: str | None) -> float | None:
     return min(max(0.0, seconds), LONGEST_WAIT)
 
 
-def worded(error: Exception) -> str:
-    """A failed exchange in closed words."""
+def described_error(error: Exception) -> str:
+    """A failed exchange as a fixed phrase."""
     return next((words for kind, words in FAILURES if isinstance(error, kind)), f"connection failed ({type(error).__name__})")
 
 
@@ -219,7 +219,7 @@ FAILURES: tuple[tuple[type[Exception], str], ...] = (
     (TimeoutError, "no answer in time"),
     (ssl.SSLCertVerificationError, "the certificate is not trusted"),
     (ssl.SSLError, "TLS failed"),
-    (socket.gaierror, "the host name is not known"),
+    (socket.gaierror, "the host name can't be resolved"),
     (ConnectionError, "connection cut"),
     (http.client.HTTPException, "no HTTP answer"),
     (FileNotFoundError, "a certificate or key file is missing"),
@@ -235,7 +235,7 @@ def identity(fd: int) -> tuple[int, int] | None:
 
 
 def set_timeout(sock: socket.socket | None, deadline: float) -> None:
-    """Let the next step on the socket last no longer than what is left of the whole."""
+    """Limit the next socket operation to the time left until the deadline."""
     left = deadline - time.monotonic()
     if left <= 0:
         raise TimeoutError
@@ -244,7 +244,7 @@ def set_timeout(sock: socket.socket | None, deadline: float) -> None:
 
 
 def read(response: http.client.HTTPResponse, sock: socket.socket, deadline: float) -> bytes:
-    """The start of the body, however slowly it comes, within the deadline."""
+    """The start of the body, read within the deadline however slowly it arrives."""
     content = b""
     while len(content) < ANSWER_BYTES:
         set_timeout(sock, deadline)
@@ -253,12 +253,12 @@ def read(response: http.client.HTTPResponse, sock: socket.socket, deadline: floa
             break
         content += part
     if response.length == 0:
-        response.close()  # all of it is read: the connection may carry the next request
+        response.close()  # read completely: the connection can be reused
     return content
 
 
 def proxy_of(url: SplitResult) -> SplitResult | None:
-    """The proxy that the environment names for the URL."""
+    """The proxy for the URL according to the environment."""
     if not may_name_proxies(os.environ):
         return None
     with import_lock.imports:
@@ -270,7 +270,7 @@ def proxy_of(url: SplitResult) -> SplitResult | None:
 
 
 def may_name_proxies(environ: Mapping[str, str]) -> bool:
-    """Whether it is worth importing urllib.request to ask: two systems have settings of their own, elsewhere variables alone count."""
+    """Whether urllib.request is worth importing: macOS and Windows have proxy settings of their own, elsewhere only variables count."""
     return sys.platform in ("darwin", "win32") or any(name.lower().endswith("_proxy") for name in environ)
 
 
@@ -283,7 +283,7 @@ def bracketed(host: str) -> str:
 
 
 def authorization(header: str, url: SplitResult) -> dict[str, str]:
-    """The URL's user-info as the header that carries it."""
+    """The URL's user-info as a basic-authentication header."""
     if url.username is None:
         return {}
     given = f"{unquote(url.username)}:{unquote(url.password or '')}"
@@ -298,7 +298,7 @@ def tls(endpoint: Endpoint) -> ssl.SSLContext:
 
 
 def connects(address: tuple[str, int], timeout: float) -> bool:
-    """Whether a TCP connection comes within the time (seconds)."""
+    """Whether a TCP connection is established within `timeout` seconds."""
     try:
         socket.create_connection(address, max(0.001, timeout)).close()
     except OSError:

@@ -1,4 +1,4 @@
-"""One request to an OTLP/gRPC endpoint; needs the extra `otel-agents[grpc]`, loaded when the first request is sent."""
+"""Sends one request to an OTLP/gRPC endpoint; needs the extra `otel-agents[grpc]`, which is imported for the first request."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def grpcio() -> Any:
 
 
 class Grpc:
-    """A channel to one endpoint for one signal; the same seam as `wire.Http`."""
+    """A channel to one endpoint for one signal, with the interface of `wire.Http`."""
 
     protocol = "grpc"
 
@@ -54,7 +54,7 @@ class Grpc:
         return self._url.hostname or "localhost", self._url.port or 4317
 
     def post(self, body: bytes, timeout: float) -> Answer:
-        """Send one serialised request; every way in which it can end is an Answer. timeout: seconds."""
+        """Send one serialised request; every outcome is returned as an Answer. timeout: seconds."""
         try:
             grpc = grpcio()
         except GrpcMissing as missing:
@@ -101,7 +101,7 @@ class Grpc:
         return Answer(VERDICTS.get(code, "later"), f"gRPC {code}", retry_delay(error))
 
     def forget(self) -> None:
-        """In a forked child: leave the parent's channel alone; to close it would wait for threads that the child does not have."""
+        """In a forked child: leave the parent's channel alone; closing it would wait for threads that the child does not have."""
         self._inherited, self._channel = self._channel, None
 
     def close(self) -> None:
@@ -111,13 +111,13 @@ class Grpc:
 
 
 def metadata(endpoint: Endpoint) -> tuple[tuple[str, str], ...]:
-    """The endpoint's headers, and the user that its address names, as gRPC has them."""
+    """The endpoint's headers and its user-info as gRPC metadata."""
     headers = {**authorization("authorization", split(endpoint.url)), **endpoint.headers}
     return tuple((name.lower(), value) for name, value in headers.items())
 
 
 def retry_delay(error: Any) -> float | None:
-    """Seconds that the server's RetryInfo asks for."""
+    """Seconds requested by the server's RetryInfo."""
     found = dict(error.trailing_metadata() or ()).get("google.rpc.retryinfo-bin")
     if found is None:
         return None

@@ -13,10 +13,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from otel_agents.otlp.signals import SIGNALS
 from otel_agents.redaction.exporters import redacting
 from otel_agents.redaction.messages import is_presentable
 from otel_agents.redaction.urls import without_credentials
-from otel_agents.runtime.journaled import SIGNALS, Pipeline
+from otel_agents.runtime.journaled import Pipeline
 from otel_agents.runtime.own_providers import preferences
 from otel_agents.telemetry.context import SUPPRESSED, engine, get_current
 from otel_agents.telemetry.guard import guard
@@ -133,6 +134,9 @@ class StandardPipeline(Pipeline):
         except ImportError:
             logger.warning(NO_GRPC)
             return None
+
+    def _use(self, signal: str, provider: Any) -> None:
+        self.providers[signal] = provider
 
     def _lag(self) -> float:
         return 0.0

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.resources import Resource
@@ -17,6 +18,7 @@ from otel_agents.journal.points import series_of
 from otel_agents.journal.processors import JournalLogs, JournalMetrics, JournalSpans
 from otel_agents.journal.records import LeanRecords, Records
 from otel_agents.journal.spans import LeanSpans, Spans, follows_parent
+from otel_agents.otlp.signals import SIGNALS
 from otel_agents.redaction.redactor import Redactor
 from otel_agents.runtime.global_providers import HOMES, Exports, Watch, follow, leave, parts
 from otel_agents.runtime.own_providers import OwnMeterProvider, deltas, is_aggregated, is_lean, own_provider, preferences, printer, temporality
@@ -30,10 +32,8 @@ from otel_agents.telemetry.sums import Handed
 
 if TYPE_CHECKING:
     from otel_agents.config.settings import Settings
-    from otel_agents.journal.segments import Journal
 
 logger = logging.getLogger("otel_agents")
-SIGNALS = ("traces", "metrics", "logs")
 JOURNALS = {"traces": JournalSpans, "metrics": JournalMetrics, "logs": JournalLogs}
 TAKES = {"traces": "add_span_processor", "metrics": "add_metric_reader", "logs": "add_log_record_processor"}
 YOUNG_NS, CHILD_COLLECTS_EVERY_NS = 10 * 10**9, 10**9
@@ -60,45 +60,22 @@ class Pipeline:
     # ---------------------------------------------------------------------------------------- building
 
     def _open(self) -> None:
-        from otel_agents.journal.keeper import Keeper  # late, with what needs file locks: a platform without them goes another way (direct.py)
-        from otel_agents.journal.ship import Shipper
+        from otel_agents.journal.store import Store  # late, with what needs file locks: a platform without them goes another way (direct.py)
 
-        settings = self.settings
         self.began = process_start()
-        self.journal = self._journal(settings.destination)
-        self.local: Journal | None = None
-        self._stores: list[tuple[Journal, Shipper]] = []
         self.lines = Lines(self.redact)
-        self.endpoints = {signal: settings.endpoint(signal) if settings.ship else None for signal in SIGNALS if settings.exports(signal)}
-        self.shipper = Shipper(self.journal, self.endpoints, interval_s=settings.ship_interval, suppress=untraced, count=self._died)
-        self._stores.append((self.journal, self.shipper))
-        self.keeper = Keeper(self._ship, self.collect, ship_every=settings.ship_interval, collect_every=settings.metric_interval)
+        self.store = Store(self.settings, guard, collect=self.collect, dropped=self._dropped, suppress=untraced, count=self._died)
         self.reader = self._reader()
         self._exports = Exports()
         self._collected = 0
 
-    def _journal(self, destination: str) -> Journal:
-        from otel_agents.journal.segments import Journal
-
-        settings = self.settings
-        return Journal(
-            settings.journal_dir,
-            destination,
-            rotate_bytes=settings.journal_rotate_bytes,
-            cap_bytes=settings.journal_max_bytes,
-            max_age_s=settings.journal_max_age,
-            fsync=settings.journal_fsync,
-            group_readable=settings.journal_group_readable,
-            dropped=self._dropped,
-        )
-
     def _reader(self) -> JournalMetrics:
-        return JournalMetrics(self.lines, self.append, guard, self.instance, self.began, **preferences(self.settings))
+        return JournalMetrics(self.lines, self.store.append, guard, self.instance, self.began, **preferences(self.settings))
 
     @property
     def instance(self) -> str:
         """`service.instance.id`: of this process alone, behind the one that the user gave, if any."""
-        return self._behind_given(self.journal.owner)
+        return self._behind_given(self.store.journal.owner)
 
     def _behind_given(self, owner: str) -> str:
         given = self._given.get(names.SERVICE_INSTANCE_ID)
@@ -141,18 +118,23 @@ class Pipeline:
     def _processor(self, signal: str) -> Any:
         """What stands behind a provider of spans or logs."""
         if signal == "logs":
-            return JournalLogs(self.lines, self.append, guard)
-        return JournalSpans(self.lines, self.append, guard, session_of, names.SCOPE, self.began if self.forked else 0)
+            return JournalLogs(self.lines, self.store.append, guard)
+        return JournalSpans(self.lines, self.store.append, guard, session_of, names.SCOPE, self.began if self.forked else 0)
 
     def _attach(self, signal: str, provider: Any) -> None:
         """Give a provider our processor or reader."""
-        self.providers[signal] = provider
+        self._use(signal, provider)
         if not self.settings.exports(signal):
             return
         part = self.reader if signal == "metrics" else self._processor(signal)
         if part is not None and not (signal == "metrics" and provider is self.own.get(signal)):
             getattr(provider, TAKES[signal])(part)
             self._given_to.append((signal, provider, part))
+
+    def _use(self, signal: str, provider: Any) -> None:
+        """Record the signal with this provider from now on."""
+        self.providers[signal] = provider
+        self.store.provided(signal, None if provider is self.own.get(signal) else partial(self._exports.to, signal, provider))
 
     def _print(self, signal: str, provider: Any) -> None:
         """OTEL_<SIGNAL>_EXPORTER=console: what a provider of ours records is printed, too."""
@@ -168,7 +150,7 @@ class Pipeline:
     def _take(self, signal: str, provider: Any) -> None:
         """The program's own provider gets our processor or reader; one that is no SDK provider gets nothing, and ours stays private."""
         if not hasattr(provider, TAKES[signal]):
-            self.providers[signal] = self.own.get(signal) or self._private(signal)
+            self._use(signal, self.own.get(signal) or self._private(signal))
             return
         if signal == "metrics":
             self._change_reader()
@@ -230,10 +212,10 @@ class Pipeline:
 
     def _spans(self, provider: Any) -> Spans:
         tracer = provider.get_tracer(*self.scope)
-        return LeanSpans(provider, tracer, self.lines, self.append_own, engine.policy) if self._is_lean("traces", provider) else Spans(tracer)
+        return LeanSpans(provider, tracer, self.lines, self.store.append, engine.policy) if self._is_lean("traces", provider) else Spans(tracer)
 
     def _records(self, provider: Any) -> Records:
-        return LeanRecords(provider, self.scope, self.lines, self.append_own) if self._is_lean("logs", provider) else Records(provider, self.scope)
+        return LeanRecords(provider, self.scope, self.lines, self.store.append) if self._is_lean("logs", provider) else Records(provider, self.scope)
 
     def _is_lean(self, signal: str, provider: Any) -> bool:
         """Whether nobody but our journal stands behind a provider of ours."""
@@ -241,31 +223,6 @@ class Pipeline:
         return provider is self.own.get(signal) and behind == [JOURNALS[signal]] and is_lean()
 
     # ---------------------------------------------------------------------------------------- running
-
-    def append(self, signal: str, line: bytes) -> None:
-        """Write one line, to the journal that this signal's destination has."""
-        self.keeper.ensure()
-        (self._elsewhere(signal) or self.journal).append(signal, line)
-
-    def append_own(self, signal: str, line: bytes) -> None:
-        """Write one line of a provider of ours, which is never delivered by anybody else."""
-        self.keeper.ensure()
-        self.journal.append(signal, line)
-
-    def _elsewhere(self, signal: str) -> Journal | None:
-        """The local journal, where the program's own provider sends to the same place already: nothing is delivered twice."""
-        provider, endpoint = self.providers.get(signal), self.endpoints.get(signal)
-        if endpoint is None or self.settings.join_export or provider is self.own.get(signal) or not self._exports.to(signal, provider, endpoint.url):
-            return None
-        if self.local is None:
-            self._open_local()
-        return self.local
-
-    def _open_local(self) -> None:
-        from otel_agents.journal.ship import Shipper
-
-        self.local = self._journal("local")
-        self._stores.append((self.local, Shipper(self.local, dict.fromkeys(SIGNALS), interval_s=self.settings.ship_interval)))
 
     def _collect_soon(self) -> None:
         """In a forked child, which may end without a word: after each outermost operation while it is young, then at this interval."""
@@ -291,16 +248,11 @@ class Pipeline:
         collected = self.aggregation.collect()
         if collected:
             for line in self.lines.series(collected, self._measured, InstrumentationScope(*self.scope)):
-                self.append("metrics", line)
+                self.store.append("metrics", line)
         return bool(collected)
 
-    def _ship(self) -> None:
-        for _, shipper in self._stores:
-            with guard("ship"):
-                shipper.run_once()
-
     def _lag(self) -> float:
-        return self.shipper.lag_seconds()
+        return self.store.shipper.lag_seconds()
 
     def _dropped(self, signal: str, reason: str, count: int) -> None:
         if engine.instruments is not None:
@@ -320,7 +272,7 @@ class Pipeline:
     def flush(self, timeout: float) -> bool:
         """Collect and send what waits."""
         self.collect()
-        return bool(self.shipper.flush(timeout))
+        return self.store.shipper.flush(timeout)
 
     # ---------------------------------------------------------------------------------------- the ends of a process
 
@@ -330,40 +282,26 @@ class Pipeline:
             return
         self.finished = True
         patience = 0.0 if self.forked else 0.05  # for a request that is under way
-        self.keeper.stop(patience)
+        self.store.stop(patience)
         self.collect()
-        if not self.forked:
-            self._send_last()
-        for _, shipper in self._stores:
-            shipper.close(patience)
-        self.finished = False  # an item that still comes begins a new segment; nobody sends it before the next program
-
-    def _send_last(self) -> None:
-        known = self.journal.tally.all()
-        with guard("last sending"):
-            self.shipper.flush(2.3)
-        if self.journal.tally.all() != known:  # the endpoint has refused some
+        if not self.forked and self.store.send_last():
             self.collect()
+        self.store.close(patience)
+        self.finished = False
 
     def before_fork(self) -> None:
         with guard("before fork"):
-            self.keeper.pause(0.5)
-            for journal, _ in self._stores:
-                journal.before_fork()
+            self.store.before_fork()
 
     def after_fork_in_parent(self) -> None:
         with guard("after fork"):
-            for journal, _ in self._stores:
-                journal.after_fork_in_parent()
+            self.store.after_fork_in_parent()
 
     def after_fork_in_child(self) -> None:
         """A forked child is a new process: its own segments, instance, counts and threads."""
         with guard("after fork"):
             self.forked = True
-            for journal, shipper in self._stores:
-                journal.after_fork_in_child()
-                shipper.after_fork_in_child()
-            self.keeper.after_fork_in_child()
+            self.store.after_fork_in_child()
             self.began, self.lines = time.time_ns(), Lines(self.redact)
             engine.failures = {}
             self._renew()
@@ -376,7 +314,7 @@ class Pipeline:
         self.reader = self._reader()
         resource = self._resource_of_child()
         self.own["metrics"] = self._meter_provider(resource)
-        self.providers["metrics"] = self.own["metrics"]
+        self._use("metrics", self.own["metrics"])
         for signal in ("traces", "logs"):
             own = self.own.get(signal)
             if own is not None and own is self.providers[signal]:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from otel_agents.otlp.signals import NESTING
 from otel_agents.stack.status import waiting
 from otel_agents.stack.stores import Answer, Refused, Stores
 
@@ -31,9 +32,8 @@ class Probe:
 
     def request(self, signal: str) -> dict[str, Any]:
         """The OTLP/JSON request of one signal."""
-        outer, inner, key = SHAPES[signal]
         resource = {"attributes": [attribute("service.name", SERVICE), attribute("service.instance.id", "check")]}
-        return {outer: [{"resource": resource, inner: [{"scope": {"name": "otel_agents.stack"}, key: [ITEM[signal](self)]}]}]}
+        return NESTING[signal].request(resource, {"name": "otel_agents.stack"}, [ITEM[signal](self)])
 
 
 def attribute(key: str, value: str) -> dict[str, Any]:
@@ -54,11 +54,6 @@ def log(probe: Probe) -> dict[str, Any]:
     return {"timeUnixNano": str(probe.at), "severityNumber": 9, "severityText": "INFO", "body": {"stringValue": f"stack check {probe.number}"}, **ids}
 
 
-SHAPES = {
-    "traces": ("resourceSpans", "scopeSpans", "spans"),
-    "metrics": ("resourceMetrics", "scopeMetrics", "metrics"),
-    "logs": ("resourceLogs", "scopeLogs", "logRecords"),
-}
 ITEM: Mapping[str, Callable[[Probe], dict[str, Any]]] = {"traces": span, "metrics": metric, "logs": log}
 
 

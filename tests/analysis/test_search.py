@@ -109,7 +109,8 @@ def test_sent_segments_and_every_destination_are_read_and_foreign_files_are_not(
     path.rename(path.with_name("traces-1-a-b-1.sent.jsonl"))
     Written(tmp_path, "0123456789abcdef").spans("2-a-b-1", span("b", id=1, trace="b" * 32))
     (tmp_path / "local" / "notes.txt").write_text("mine")
-    (tmp_path / "local" / "traces-mine-1.jsonl").write_text("hello\n")
+    (tmp_path / "local" / "traces-mine-1.jsonl").write_bytes(Written(tmp_path, "d").spans("3-a-b-1", span("c", id=1, trace="c" * 32)).read_bytes())
+    (tmp_path / "d" / "traces-3-a-b-1.jsonl").write_text("hello\n")
     folder = Folder(tmp_path)
     assert {found.summary.name for found in Search(folder).newest(Wanted())} == {"a", "b"}
     assert folder.skipped == 1

@@ -108,7 +108,7 @@ def test_lines_that_are_no_telemetry_are_counted(command: Command, written: Writ
         file.write("hello\n{\n")
     result = command("traces")
     assert result.status == 0
-    assert "2 lines, torn or not OTLP/JSON" in result.err
+    assert "skipped 2 lines" in result.err
 
 
 @pytest.mark.parametrize("words", [("--since", "yesterday"), ("--limit", "many"), ("--limit", "0"), ("--colour",)])

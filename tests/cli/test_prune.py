@@ -47,7 +47,7 @@ def test_what_is_older_goes_and_its_folder_with_it(command: Command, written: Wr
 def test_a_dry_run_deletes_nothing(command: Command, written: Written) -> None:
     path = segment(written, "1-ab-cd")
     result = command("prune", "--all", "--dry-run")
-    assert "WOULD GO" in result.out
+    assert "WOULD DELETE" in result.out
     assert "1 file, 0." not in result.out
     assert path.exists()
 

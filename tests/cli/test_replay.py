@@ -85,7 +85,7 @@ def test_what_was_sent_until_the_endpoint_failed_is_not_sent_again(command: Comm
     with http_receiver(lambda request: Reply(503) if request.signal == "logs" else Reply()) as receiver:
         result = command("replay", "--to", receiver.url, "--patience", "1s")
         assert (result.status, len(receiver.names())) == (1, 3)
-        assert f"logs do not get to {receiver.url}: HTTP 503" in result.err
+        assert f"can't send logs to {receiver.url}: HTTP 503" in result.err
         receiver.answer = lambda request: Reply()
         assert command("replay", "--to", receiver.url).status == 0
         assert (receiver.names(), receiver.names("logs")) == (["local", "local too", "sent elsewhere"], ["said"])
@@ -96,8 +96,8 @@ def test_nobody_there_is_said_in_a_line(command: Command, written: Written) -> N
     with closed_port() as url:
         result = command("replay", "--to", url, "--patience", "1s")
     assert result.status == 1
-    assert [line.split(" do not get to ")[0] for line in result.err.splitlines()] == ["otel-agents replay: logs", "otel-agents replay: traces"], "once each"
-    assert result.err.count(": connection refused. What went out is remembered; run it again when the endpoint is well.") == 2
+    assert [line.split(" to ")[0] for line in result.err.splitlines()] == ["otel-agents replay: can't send logs", "otel-agents replay: can't send traces"]
+    assert result.err.count(": connection refused. What was sent is remembered; run it again when the endpoint is back.") == 2
 
 
 def test_a_journal_that_is_not_there_is_said_and_not_made(command: Command, tmp_path: Path, receiver: Receiver) -> None:
@@ -124,5 +124,5 @@ def test_headers_for_another_host_are_not_sent(command: Command, written: Writte
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "https://hosted.example")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20secret")
     result = command("replay", "--to", receiver.url)
-    assert "belong to https://hosted.example" in result.err
+    assert "is meant for https://hosted.example" in result.err
     assert {request.headers.get("Authorization") for request in receiver.requests} == {None}

@@ -171,7 +171,7 @@ def test_ids_that_are_not_there_or_not_unique(command: Command, written: Written
     assert (missing.status, several.status) == (1, 1)
     assert "no trace id" in missing.err
     assert "`otel-agents traces`" in missing.err
-    assert "2 trace ids begin with '5B8E'" in several.err
+    assert "2 trace ids start with '5B8E'" in several.err
     assert TRACE in several.err
 
 

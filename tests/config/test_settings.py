@@ -16,9 +16,10 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.util.re import parse_env_headers
 
 from otel_agents.config import parsers
-from otel_agents.config.otel_variables import CAPTURE, SIGNALS, VARIABLES
+from otel_agents.config.otel_variables import CAPTURE, VARIABLES
 from otel_agents.config.paths import journal_folder
 from otel_agents.config.settings import Endpoint, Settings, SettingsError, load, load_forgiving
+from otel_agents.otlp.signals import SIGNALS
 
 MIB = 2**20
 BASE, TRACES = "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"

@@ -18,8 +18,9 @@ from conformance.checker import Checked, Coverage, check
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from otel_agents.journal.encode import Lines
+from otel_agents.otlp.signals import SIGNALS
 from otel_agents.telemetry.setters import Setters
-from otel_agents.testing import ITEMS, Telemetry
+from otel_agents.testing import Telemetry
 from otel_agents.verbs.session import session
 
 
@@ -37,7 +38,7 @@ class Suite:
         """What was recorded since the last check."""
         found: list[str] = []
         for telemetry in self.waiting:
-            if any(telemetry.lines(signal) for signal in ITEMS):
+            if any(telemetry.lines(signal) for signal in SIGNALS):
                 checked = check(telemetry, frozenset(self.own) | more)
                 self.take(checked)
                 found += checked.findings

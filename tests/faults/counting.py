@@ -14,7 +14,8 @@ from typing import Any
 from otlp_server import Receiver
 from processes import environment, run
 
-from otel_agents.testing import Json, Telemetry, attributes_of
+from otel_agents.otlp.any_value import attributes_of
+from otel_agents.testing import Json, Telemetry
 
 BUSY = Path(__file__).with_name("busy.py")
 ITEM = re.compile(rb'"key":"item","value":\{"stringValue":"([^"]+)"')

@@ -16,7 +16,8 @@ from figures import Figure_
 from otlp_server import Receiver, http_receiver
 from processes import environment, ran, written
 
-from otel_agents.testing import Json, attributes_of
+from otel_agents.otlp.any_value import attributes_of
+from otel_agents.testing import Json
 
 OPEN = {"planner": 2, "writer": 1}
 PROGRAM = """

@@ -18,7 +18,7 @@ from rig import Rig
 
 import otel_agents
 from otel_agents.analysis.folder import Folder
-from otel_agents.journal.files import NAME
+from otel_agents.otlp.segment_names import SEGMENT
 
 pytestmark = pytest.mark.own_attributes("item")
 PACKAGE = Path(otel_agents.__file__).parent
@@ -39,10 +39,12 @@ def another_version(tmp_path_factory: pytest.TempPathFactory) -> str:
 LATER = (
     ("runtime/process.py", 'VERSION = "0.1.0"', 'VERSION = "9.0.0"'),
     ("journal/tally.py", '{"sent": self.sent, ', '{"version": 2, "more": [{"a": None}], "sent": self.sent, '),
-    ("journal/encode.py", """INNER = {
-    "traces": b'{"scopeSpans":""", """INNER = {
-    "traces": b'{"later":{"a":[1]},"scopeSpans":"""),
-)  # fmt: skip
+    (
+        "otlp/signals.py",
+        "INNER = {signal: nesting.inner for",
+        """INNER = {signal: nesting.inner.replace(b'{"scopeSpans":', b'{"later":{"a":[1]},"scopeSpans":') for""",
+    ),
+)
 
 
 def test_two_versions_on_one_journal(tmp_path: Path, figure: Figure_, another_version: str) -> None:
@@ -93,7 +95,7 @@ def test_foreign_files_are_left_alone(tmp_path: Path, figure: Figure_) -> None:
         (folder / "traces-3-a-b-1.jsonl").symlink_to(theirs)
         (folder / "traces-4-a-b-1.jsonl").symlink_to(tmp_path / "nowhere")
         reads = [name for segment in Folder(tmp_path / "journal").segments() for name in [segment.path.name] if "-a-b-" in name]
-        odd = {path for path in folder.iterdir() if (named := NAME.fullmatch(path.name)) and named["owner"].endswith("-a-b")}
+        odd = {path for path in folder.iterdir() if (named := SEGMENT.fullmatch(path.name)) and named["owner"].endswith("-a-b")}
         for path in (*foreign, theirs):
             os.utime(path, (1, 1))
         os.unlink(tmp_path / "journal" / "caps.stamp") if (tmp_path / "journal" / "caps.stamp").exists() else None
@@ -176,7 +178,7 @@ for number, at in enumerate((0, 30 * DAY, -3 * DAY, 0, -400 * DAY, 8 * DAY, 0)):
             trace.get_tracer("theirs").start_span("given", start_time=1, attributes={"item": f"given{number}"}).end()
         os._exit(0)
     assert os.waitpid(pid, 0)[1] == 0
-    for _, shipper in lifecycle.process.pipeline._stores:
+    for _, shipper in lifecycle.process.pipeline.store._kept:
         shipper._caps.enforce()
         shipper.run_once()
 """

@@ -20,7 +20,7 @@ from processes import Done, ran, run
 from otel_agents.analysis.folder import Folder
 from otel_agents.analysis.losses import counted, summed
 from otel_agents.cli import checks
-from otel_agents.testing import attributes_of
+from otel_agents.otlp.any_value import attributes_of
 
 pytestmark = pytest.mark.own_attributes("item", "payload")
 

@@ -67,5 +67,5 @@ class Rig:
 
     def retry_now(self) -> None:
         """As if the time of waiting were over."""
-        for courier in self.shipper._couriers.values():
-            courier._not_before = 0.0
+        for sender in self.shipper._senders.values():
+            sender._not_before = 0.0

@@ -13,7 +13,8 @@ from rig import Rig, span
 
 from otel_agents.journal.adopt import ELECTION
 from otel_agents.journal.encode import Lines
-from otel_agents.journal.files import as_sent, locked
+from otel_agents.journal.files import locked
+from otel_agents.otlp.segment_names import as_sent
 
 MakeRig = Callable[..., Rig]
 LINES = Lines(lambda text, name="": text)

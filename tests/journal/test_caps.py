@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rig import Rig
 
-from otel_agents.journal.caps import BESIDE, BROKEN_OFF
+from otel_agents.journal.caps import OFFSETS_FILE, UNFINISHED_FILE
 from otel_agents.journal.tally import Offsets
 
 MakeRig = Callable[..., Rig]
@@ -130,8 +130,8 @@ def test_leftovers_of_a_death_in_the_middle_go(rig: MakeRig) -> None:
 
 
 def test_names_beside_segments_are_recognised_exactly() -> None:
-    assert BESIDE.fullmatch("12-18a-9f.offsets.json")
-    assert not BESIDE.fullmatch("my.offsets.json")
-    assert BROKEN_OFF.fullmatch("12-18a-9f.offsets.json.12.tmp")
-    assert BROKEN_OFF.fullmatch("traces-12-18a-9f-3.jsonl.tmp")
-    assert not BROKEN_OFF.fullmatch("traces.tmp")
+    assert OFFSETS_FILE.fullmatch("12-18a-9f.offsets.json")
+    assert not OFFSETS_FILE.fullmatch("my.offsets.json")
+    assert UNFINISHED_FILE.fullmatch("12-18a-9f.offsets.json.12.tmp")
+    assert UNFINISHED_FILE.fullmatch("traces-12-18a-9f-3.jsonl.tmp")
+    assert not UNFINISHED_FILE.fullmatch("traces.tmp")

@@ -38,6 +38,7 @@ from otel_agents.journal import encode
 from otel_agents.journal.encode import Lines
 from otel_agents.journal.sizes import ITEM_LIMIT, LINE_LIMIT, shrunk
 from otel_agents.journal.values import any_value
+from otel_agents.otlp.signals import HEAD, TAIL_START
 
 RESOURCE = Resource({"service.name": "shop"}, "https://example.test/resource")
 SCOPE = InstrumentationScope("otel_agents", "1", "https://example.test/scope", {"a": 1})
@@ -125,8 +126,8 @@ def test_a_span_as_it_stands_in_the_file() -> None:
 
 def test_a_line_is_head_item_tail() -> None:
     item = encode.span(SPAN, same)
-    assert Lines(same).span(SPAN) == encode.HEAD["traces"] + item + encode.tail("traces", RESOURCE, SCOPE, same) + b"\n"
-    assert (encode.HEAD["traces"] + item).count(encode.TAIL_START) == 0
+    assert Lines(same).span(SPAN) == HEAD["traces"] + item + encode.tail("traces", RESOURCE, SCOPE, same) + b"\n"
+    assert (HEAD["traces"] + item).count(TAIL_START) == 0
 
 
 def test_every_text_is_redacted_names_of_attributes_too() -> None:

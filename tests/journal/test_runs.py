@@ -18,9 +18,9 @@ from otel_agents.journal.encode import Lines
 from otel_agents.journal.files import locked
 from otel_agents.journal.points import series_of
 from otel_agents.journal.runs import Died
+from otel_agents.otlp.any_value import attributes_of
 from otel_agents.telemetry.metrics import Instruments, of_died
 from otel_agents.telemetry.series import CUMULATIVE, Aggregation
-from otel_agents.testing import attributes_of
 
 MakeRig = Callable[..., Rig]
 LINES = Lines(lambda text, name="": text)

@@ -19,8 +19,9 @@ from pathlib import Path
 import pytest
 
 from otel_agents.journal import segments
-from otel_agents.journal.files import NAME, Segment, locked
+from otel_agents.journal.files import Segment, locked
 from otel_agents.journal.segments import Journal
+from otel_agents.otlp.segment_names import SEGMENT
 
 Dropped = dict[tuple[str, str], int]
 
@@ -60,7 +61,7 @@ def test_a_segment_is_named_locked_and_private(journal: Journal) -> None:
     journal.append("logs", b"b\n")
     journal.append("traces", b"c\n")
     paths = sorted(journal.folder.iterdir())
-    assert [NAME.fullmatch(path.name)["signal"] for path in paths] == ["logs", "traces"]  # type: ignore[index]
+    assert [SEGMENT.fullmatch(path.name)["signal"] for path in paths] == ["logs", "traces"]  # type: ignore[index]
     assert [path.read_bytes() for path in paths] == [b"b\n", b"a\nc\n"]
     assert all(is_locked(path) for path in paths)
     assert {stat.S_IMODE(path.stat().st_mode) for path in paths} == {0o600}
@@ -177,7 +178,7 @@ def test_callers_do_not_join_a_write_that_hangs(journal: Journal, dropped: Dropp
     reader, writer = os.pipe()
     fill(writer)
     segment.fd, segment.device, segment.inode = writer, os.fstat(writer).st_dev, os.fstat(writer).st_ino
-    monkeypatch.setattr(segments, "ASIDE_BYTES", 25)
+    monkeypatch.setattr(segments, "MAX_DEFERRED_BYTES", 25)
     monkeypatch.setattr(segments, "STALLED_AFTER", 0.25)
     hung = threading.Thread(target=journal.append, args=("traces", b"hung\n"))
     hung.start()
@@ -331,7 +332,7 @@ def test_a_signal_handlers_item_is_put_aside_while_its_thread_rotates(journal: J
 
     monkeypatch.setattr(segments, "create", interrupted)
     journal.append("traces", b"a\n")
-    journal.write_aside()
+    journal.write_deferred()
     assert lines(journal) == [b"a", b"from the handler"]
 
 

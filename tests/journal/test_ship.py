@@ -98,7 +98,7 @@ def test_nothing_is_lost_to_an_answer_that_says_nothing_of_the_items(rig: MakeRi
         assert len(receiver.requests) == 3
     assert one.dropped == {}
     assert [record.getMessage().split(":")[0] for record in caplog.records] == ["otel-agents", "otel-agents"]
-    assert "get to" in caplog.messages[0]
+    assert "can't send traces to" in caplog.messages[0]
     assert "again" in caplog.messages[1]
 
 
@@ -161,7 +161,7 @@ def test_retry_after_is_obeyed_in_both_forms(rig: MakeRig, given: str) -> None:
         one.shipper.run_once()
         one.shipper.run_once()
         assert len(receiver.requests) == 1
-        assert 5 < one.shipper._couriers["traces"]._not_before - time.monotonic() <= 7
+        assert 5 < one.shipper._senders["traces"]._not_before - time.monotonic() <= 7
 
 
 def test_a_grpc_server_may_say_when_to_come_again(rig: MakeRig) -> None:
@@ -173,7 +173,7 @@ def test_a_grpc_server_may_say_when_to_come_again(rig: MakeRig) -> None:
         one = rig(receiver.url, protocol="grpc")
         one.span("a")
         one.shipper.run_once()
-        assert 6 < one.shipper._couriers["traces"]._not_before - time.monotonic() <= 7.5
+        assert 6 < one.shipper._senders["traces"]._not_before - time.monotonic() <= 7.5
 
 
 PARTIAL = {
@@ -316,7 +316,7 @@ def test_a_connection_that_the_program_closed_is_not_written_to(rig: MakeRig) ->
         one = rig(receiver.url, signals=("traces",))
         one.span("a")
         one.shipper.run_once()
-        number = one.shipper._couriers["traces"].client._connection.sock.fileno()
+        number = one.shipper._senders["traces"].client._connection.sock.fileno()
         theirs, other = socket.socketpair()
         with theirs, other:
             other.setblocking(False)

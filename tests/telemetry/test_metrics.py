@@ -16,10 +16,11 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider, sampling
 
 import otel_agents as oa
+from otel_agents.otlp.any_value import attributes_of
 from otel_agents.runtime.process import process_start
 from otel_agents.telemetry.context import Context, engine
 from otel_agents.telemetry.guard import swallow
-from otel_agents.testing import Telemetry, attributes_of, capture
+from otel_agents.testing import Telemetry, capture
 
 PROGRAM = Path(__file__).parents[1] / "programs" / "workers.py"
 SECONDS = [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92]
