@@ -12,15 +12,9 @@ import orjson
 
 from otel_agents.config import import_lock
 from otel_agents.journal.batches import grouped
-from otel_agents.otlp.signals import INNER, OUTER
+from otel_agents.otlp.signals import INNER, NESTING, OUTER
 
 SERVICE = {"traces": "trace", "logs": "logs", "metrics": "metrics"}
-MESSAGE = {"traces": "ExportTraceService", "logs": "ExportLogsService", "metrics": "ExportMetricsService"}
-PARTS = {
-    "traces": ("resource_spans", "scope_spans", "spans"),
-    "logs": ("resource_logs", "scope_logs", "log_records"),
-    "metrics": ("resource_metrics", "scope_metrics", "metrics"),
-}
 REJECTED = {"traces": "rejected_spans", "logs": "rejected_log_records", "metrics": "rejected_data_points"}
 
 
@@ -29,7 +23,7 @@ def message(signal: str, kind: str) -> Any:
     name = SERVICE[signal]
     with import_lock.imports:
         generated = importlib.import_module(f"opentelemetry.proto.collector.{name}.v1.{name}_service_pb2")
-    return getattr(generated, MESSAGE[signal] + kind)()
+    return getattr(generated, f"Export{name.title()}Service{kind}")()
 
 
 def undecodable() -> type[Exception]:
@@ -89,6 +83,7 @@ class Snake(dict[str, str]):
 
 
 SNAKE = Snake()
+PARTS = {signal: tuple(SNAKE[name] for name in nesting) for signal, nesting in NESTING.items()}
 CONVERT: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("traceId", "spanId", "parentSpanId"), bytes.fromhex),
     **dict.fromkeys(("intValue", "asInt", "timeUnixNano", "startTimeUnixNano", "endTimeUnixNano", "observedTimeUnixNano", "count", "zeroCount"), int),

@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from otel_agents.journal.batches import Line, alike, batches, lines_of, whole_li
 from otel_agents.journal.caps import Caps
 from otel_agents.journal.files import OFFSETS, Segment, lines_after, release
 from otel_agents.journal.runs import Count
-from otel_agents.journal.tally import Dropped, Offsets
+from otel_agents.journal.tally import Offsets
 
 if TYPE_CHECKING:
     from otel_agents.config.settings import Endpoint
@@ -34,7 +34,7 @@ MOMENT = 0.05  # how long an exit waits for a request under way that will probab
 class Shipper:
     """Sends a journal to the endpoints of its signals (None: local, kept and never sent).
 
-    interval_s: how often `run_once` is called. suppress: a context in which our own requests are not traced. count: turns died runs into metrics.
+    suppress: a context in which our own requests are not traced. count: turns died runs into metrics.
     """
 
     def __init__(
@@ -42,15 +42,10 @@ class Shipper:
         journal: Journal,
         endpoints: Mapping[str, Endpoint | None],
         *,
-        interval_s: float = 1.0,
-        dropped: Dropped | None = None,
         suppress: Callable[[], AbstractContextManager[Any]] = nullcontext,
         count: Count = lambda runs, found_at: (),
     ) -> None:
-        self.interval_s = interval_s
         self._journal, self._endpoints, self._suppress, self._count = journal, dict(endpoints), suppress, count
-        if dropped is not None:
-            journal.tally.also(dropped)
         self._begin()
 
     def _begin(self) -> None:
@@ -287,25 +282,6 @@ class Shipper:
         """Seconds since everything of this process had last been sent; 0 if it is now."""
         began = list(self._behind_since.values())
         return time.monotonic() - min(began) if began else 0.0
-
-    def status(self) -> dict[str, Any]:
-        """By signal: bytes waiting, the result of the last request, items dropped and why."""
-        return {signal: self._status(signal) for signal in self._endpoints}
-
-    def _status(self, signal: str) -> dict[str, Any]:
-        sender = self._senders.get(signal)
-        return {
-            "protocol": sender.protocol if sender else "local",
-            "pending_bytes": sum(self._pending(segment) for segment in self._journal.segments(signal)) if sender else 0,
-            "last_error": sender.last_error if sender else None,
-            "last_success": sender.last_success if sender else None,
-            "dropped": self._journal.tally.of(signal),
-        }
-
-    def _pending(self, segment: Segment) -> int:
-        with suppress(OSError):
-            return max(0, os.stat(segment.path).st_size - segment.offset)
-        return 0
 
 
 def upto(batch: list[Line], first_left: Line) -> list[Line]:

@@ -1,4 +1,4 @@
-"""The journals of one process, and what keeps them: `append` is what a processor is given, and all that it needs."""
+"""The journals of one process with their shippers and background thread; processors write through `append`."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ Exports = Callable[[str], bool]  # whether the program's own provider exports to
 
 
 class Store:
-    """The journal of the destination and, when it is needed, a local one; each with its shipper, both kept by one thread.
+    """The journal of the destination and, when needed, a local one; each with its shipper, served by one thread.
 
-    collect: writes a point for every metric, called at the interval of the settings. dropped, suppress, count: as `Journal` and `Shipper` have them.
+    collect: writes a point for every metric; called every `metric_interval`. dropped, suppress, count: see `Journal` and `Shipper`.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Store:
         self._settings, self._guard, self._dropped = settings, guard, dropped
         self.endpoints = {signal: settings.endpoint(signal) if settings.ship else None for signal in SIGNALS if settings.exports(signal)}
         self.journal = self._journal(settings.destination)
-        self.shipper = Shipper(self.journal, self.endpoints, interval_s=settings.ship_interval, suppress=suppress, count=count)
+        self.shipper = Shipper(self.journal, self.endpoints, suppress=suppress, count=count)
         self._kept = [(self.journal, self.shipper)]
         self._exported: dict[str, Callable[[], bool]] = {}
         self._keeper = Keeper(self.ship, collect, ship_every=settings.ship_interval, collect_every=settings.metric_interval)
@@ -61,9 +61,9 @@ class Store:
 
     @cached_property
     def local(self) -> Journal:
-        """The journal of what the program's own providers export to the endpoint: readable here, delivered by them alone."""
+        """The journal for what the program's own providers export to our endpoint: kept for reading, never sent by us."""
         journal = self._journal("local")
-        self._kept.append((journal, Shipper(journal, dict.fromkeys(SIGNALS), interval_s=self._settings.ship_interval)))
+        self._kept.append((journal, Shipper(journal, dict.fromkeys(SIGNALS))))
         return journal
 
     # ---------------------------------------------------------------------------------------- writing
@@ -76,7 +76,7 @@ class Store:
         (self.journal if is_exported is None or not is_exported() else self.local).append(signal, line)
 
     def provided(self, signal: str, exports: Exports | None) -> None:
-        """Whose provider records the signal from now on: ours (None), or the program's, which may export to our endpoint by itself."""
+        """Set which provider records the signal: ours (None), or the program's, which may itself export to our endpoint."""
         self._exported.pop(signal, None)
         endpoint = self.endpoints.get(signal)
         if exports is not None and endpoint is not None and not self._settings.join_export:
@@ -91,25 +91,25 @@ class Store:
                 shipper.run_once()
 
     def send_last(self) -> bool:
-        """Send what is left before an exit; whether the endpoint has refused some of it, which is counted and not written yet."""
+        """Send what is left before an exit. Returns whether items were lost meanwhile, so that the counter has to be written again."""
         known = self.journal.tally.all()
         with self._guard("last sending"):
             self.shipper.flush(LAST_SENDING_S)
         return self.journal.tally.all() != known
 
-    # ---------------------------------------------------------------------------------------- the ends of a process
+    # ---------------------------------------------------------------------------------------- forks and exits
 
     def stop(self, patience_s: float) -> None:
         """Stop the thread for good. patience_s: how long to wait for a request under way."""
         self._keeper.stop(patience_s)
 
     def close(self, patience_s: float) -> None:
-        """Let connections and locks go. A later item begins a new segment; nobody sends it before the next program."""
+        """Close connections and release locks. A later item starts a new segment, which the next program sends."""
         for _, shipper in self._kept:
             shipper.close(patience_s)
 
     def before_fork(self) -> None:
-        """Stop the thread, and keep the fork out of the middle of a rotation."""
+        """Stop the thread, and keep the fork from happening in the middle of a rotation."""
         self._keeper.pause(0.5)
         for journal, _ in self._kept:
             journal.before_fork()
@@ -120,7 +120,7 @@ class Store:
             journal.after_fork_in_parent()
 
     def after_fork_in_child(self) -> None:
-        """Be a new process: segments, locks and a thread of its own."""
+        """Start afresh, with segments, locks and a thread of the child's own."""
         for journal, shipper in self._kept:
             journal.after_fork_in_child()
             shipper.after_fork_in_child()

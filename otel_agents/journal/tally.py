@@ -18,10 +18,10 @@ logger = logging.getLogger("otel_agents")
 
 
 class Tally:
-    """Counts lost items and notifies listeners (`dropped(signal, reason, count)`)."""
+    """Counts lost items and passes each count on to `dropped(signal, reason, count)`."""
 
     def __init__(self, dropped: Dropped) -> None:
-        self._listeners = [dropped]
+        self._dropped = dropped
         self._lock = threading.RLock()  # a signal handler may end a span while this thread counts
         self._counts: Counter[tuple[str, str]] = Counter()
 
@@ -30,13 +30,7 @@ class Tally:
             return
         with self._lock:
             self._counts[signal, reason] += items
-        for dropped in self._listeners:
-            dropped(signal, reason, items)
-
-    def also(self, dropped: Dropped) -> None:
-        """Add a listener, unless it was added before."""
-        if dropped not in self._listeners:
-            self._listeners.append(dropped)
+        self._dropped(signal, reason, items)
 
     def of(self, signal: str) -> dict[str, int]:
         return {reason: items for (one, reason), items in list(self._counts.items()) if one == signal}

@@ -15,16 +15,6 @@ class Nesting(NamedTuple):
     scopes: str
     items: str
 
-    @property
-    def outer(self) -> bytes:
-        """How a request begins, up to its first resource."""
-        return f'{{"{self.resources}":['.encode()
-
-    @property
-    def inner(self) -> bytes:
-        """How a resource begins, up to its first item."""
-        return f'{{"{self.scopes}":[{{"{self.items}":['.encode()
-
     def walk(self, request: Json) -> Iterator[tuple[Json, Json, list[Json]]]:
         """Each scope of a request: the entry of its resource, its own entry, its items."""
         for resource in request[self.resources]:
@@ -42,8 +32,8 @@ NESTING: Mapping[str, Nesting] = {
     "logs": Nesting("resourceLogs", "scopeLogs", "logRecords"),
 }
 SIGNALS = tuple(NESTING)
-OUTER = {signal: nesting.outer for signal, nesting in NESTING.items()}
-INNER = {signal: nesting.inner for signal, nesting in NESTING.items()}
+OUTER = {signal: f'{{"{nesting.resources}":['.encode() for signal, nesting in NESTING.items()}  # how a request begins, up to its first resource
+INNER = {signal: f'{{"{nesting.scopes}":[{{"{nesting.items}":['.encode() for signal, nesting in NESTING.items()}  # how a resource begins, up to its first item
 HEAD = {signal: OUTER[signal] + INNER[signal] for signal in SIGNALS}
 TAIL_START = b'],"scope":{'  # where the items of a line of ours end: inside a string, its quotes would be escaped
 SPAN_KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")  # by their numbers

@@ -129,7 +129,7 @@ sys.stdin.readline()
 for number in range(100, 200):
     work(number)
 from otel_agents.runtime import lifecycle
-print(lifecycle.process.pipeline.journal.tally.of("traces"))
+print(lifecycle.process.pipeline.store.journal.tally.of("traces"))
 raise SystemExit(3)
 """
 

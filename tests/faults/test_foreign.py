@@ -41,8 +41,8 @@ LATER = (
     ("journal/tally.py", '{"sent": self.sent, ', '{"version": 2, "more": [{"a": None}], "sent": self.sent, '),
     (
         "otlp/signals.py",
-        "INNER = {signal: nesting.inner for",
-        """INNER = {signal: nesting.inner.replace(b'{"scopeSpans":', b'{"later":{"a":[1]},"scopeSpans":') for""",
+        """INNER = {signal: f'{{"{nesting.scopes}":""",
+        """INNER = {signal: f'{{"later":{{"a":[1]}},"{nesting.scopes}":""",
     ),
 )
 

@@ -132,11 +132,11 @@ def test_children_of_every_kind(tmp_path: Path, figure: Figure_, way: str) -> No
 
 
 HELD = {
-    "the journal's rotation": "pipeline.journal._lock",
-    "the shipper's round": "pipeline.shipper._lock",
+    "the journal's rotation": "pipeline.store.journal._lock",
+    "the shipper's round": "pipeline.store.shipper._lock",
     "a metric's aggregation": "pipeline.aggregation._lock",
-    "the counting of losses": "pipeline.journal.tally._lock",
-    "the building of the pipeline": "sdk.process.lock",
+    "the counting of losses": "pipeline.store.journal.tally._lock",
+    "the building of the pipeline": "lifecycle.process.lock",
 }
 HOLDING = """
 from otel_agents.runtime import lifecycle

@@ -91,7 +91,7 @@ def work(item):
         oa.current().attributes({"item": item, "payload": "x" * 500})
 
 work("first")
-journal = lifecycle.process.pipeline.journal
+journal = lifecycle.process.pipeline.store.journal
 stop = threading.Event()
 
 def theirs(number):

@@ -65,6 +65,17 @@ class Rig:
     def files(self, pattern: str = "*.jsonl") -> list[str]:
         return sorted(path.name for path in self.journal.folder.glob(pattern))
 
+    def status(self, signal: str = "traces") -> dict[str, Any]:
+        """How the signal's delivery stands."""
+        sender = self.shipper._senders.get(signal)
+        return {
+            "protocol": sender.protocol if sender else "local",
+            "pending_bytes": sum(segment.path.stat().st_size - segment.offset for segment in self.journal.segments(signal)) if sender else 0,
+            "last_error": sender.last_error if sender else None,
+            "last_success": sender.last_success if sender else None,
+            "dropped": self.journal.tally.of(signal),
+        }
+
     def retry_now(self) -> None:
         """As if the time of waiting were over."""
         for sender in self.shipper._senders.values():

@@ -41,7 +41,7 @@ def test_a_span_and_a_log_arrive_once_over_each_protocol(rig: MakeRig, protocol:
         assert receiver.names() == ["first", "second"]
         assert receiver.names("logs") == ["said"]
         assert len(receiver.requests) == 2
-        assert one.shipper.status()["traces"]["pending_bytes"] == 0
+        assert one.status()["pending_bytes"] == 0
     assert one.dropped == {}
 
 
@@ -65,7 +65,7 @@ def test_headers_and_user_info_are_sent_and_never_said(rig: MakeRig, caplog: pyt
         assert receiver.requests[0].headers["Authorization"] == "Basic bWU6cGFzcyB3b3Jk"
         assert "Content-Encoding" not in receiver.requests[0].headers
     assert "HTTP 401" in caplog.text
-    assert not {word for word in ("sesame", "pass", "bWU6") if word in caplog.text + str(one.shipper.status())}
+    assert not {word for word in ("sesame", "pass", "bWU6") if word in caplog.text + str(one.status())}
 
 
 LATER = {
@@ -113,7 +113,7 @@ def test_nothing_is_lost_to_a_grpc_status_that_says_nothing_of_the_items(rig: Ma
         one.span("a")
         one.shipper.run_once()
         assert receiver.names() == []
-        assert one.shipper.status()["traces"]["last_error"] == f"gRPC {code}"
+        assert one.status()["last_error"] == f"gRPC {code}"
         one.retry_now()
         one.shipper.run_once()
         assert receiver.names() == ["a"]
@@ -129,7 +129,7 @@ def test_refused_connections_lose_nothing_and_are_said_once(rig: MakeRig, caplog
             one.retry_now()
     assert [record.getMessage() for record in caplog.records if "refused" in record.getMessage()] == caplog.messages
     assert len(caplog.messages) == 1
-    assert one.shipper.status()["traces"]["last_error"] == "connection refused"
+    assert one.status()["last_error"] == "connection refused"
     assert one.shipper.lag_seconds() > 0
 
 
@@ -140,7 +140,7 @@ def test_a_hanging_server_costs_its_timeout_and_no_item(rig: MakeRig) -> None:
         began = time.monotonic()
         one.shipper.run_once()
         assert time.monotonic() - began < 1.5
-        assert one.shipper.status()["traces"]["last_error"] == "no answer in time"
+        assert one.status()["last_error"] == "no answer in time"
 
 
 def test_a_dripping_answer_ends_at_the_deadline(rig: MakeRig) -> None:
@@ -150,7 +150,7 @@ def test_a_dripping_answer_ends_at_the_deadline(rig: MakeRig) -> None:
         began = time.monotonic()
         one.shipper.run_once()
         assert time.monotonic() - began < 2.0
-        assert one.shipper.status()["traces"]["last_error"] == "no answer in time"
+        assert one.status()["last_error"] == "no answer in time"
 
 
 @pytest.mark.parametrize("given", ["7", "date"])
@@ -191,8 +191,8 @@ def test_a_partial_success_is_counted(rig: MakeRig, protocol: str) -> None:
             one.span(name)
         one.shipper.run_once()
         assert one.dropped == {("traces", "rejected"): 2}
-        assert one.shipper.status()["traces"]["dropped"] == {"rejected": 2}
-        assert one.shipper.status()["traces"]["pending_bytes"] == 0
+        assert one.status()["dropped"] == {"rejected": 2}
+        assert one.status()["pending_bytes"] == 0
 
 
 def has_poison(request: Request) -> bool:
@@ -282,7 +282,7 @@ def test_without_a_protocol_asked_for_protobuf_follows_json(rig: MakeRig, status
             one.shipper.run_once()
         assert receiver.names() == ["a", "b"]
         assert [request.headers["Content-Type"] for request in receiver.taken] == ["application/x-protobuf"] * 2
-        assert one.shipper.status()["traces"]["protocol"] == "http/protobuf"
+        assert one.status()["protocol"] == "http/protobuf"
     assert [message for message in caplog.messages if "protobuf from now on" in message] == caplog.messages
     assert len(caplog.messages) == 1
 
@@ -292,7 +292,7 @@ def test_a_protocol_asked_for_is_kept(rig: MakeRig) -> None:
         one = rig(receiver.url, protocol="http/json")
         one.span("a")
         one.shipper.run_once()
-        assert one.shipper.status()["traces"] | {"pending_bytes": 0} == {
+        assert one.status() | {"pending_bytes": 0} == {
             "protocol": "http/json",
             "pending_bytes": 0,
             "last_error": "HTTP 415",
@@ -344,7 +344,7 @@ def test_https_with_a_certificate_of_ones_own(rig: MakeRig, tmp_path: Path) -> N
         stranger = rig(receiver.url, destination="d1")
         stranger.span("a")
         stranger.shipper.run_once()
-        assert stranger.shipper.status()["traces"]["last_error"] == "the certificate is not trusted"
+        assert stranger.status()["last_error"] == "the certificate is not trusted"
         friend = rig(receiver.url, certificate=str(certificate), client_certificate=str(certificate), client_key=str(key))
         friend.span("b")
         friend.shipper.run_once()
