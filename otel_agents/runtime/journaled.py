@@ -20,9 +20,10 @@ from otel_agents.journal.records import LeanRecords, Records
 from otel_agents.journal.spans import LeanSpans, Spans, follows_parent
 from otel_agents.otlp.signals import SIGNALS
 from otel_agents.redaction.redactor import Redactor
-from otel_agents.runtime.global_providers import HOMES, Exports, Watch, follow, leave, parts
+from otel_agents.runtime.global_providers import Exports, Watch
 from otel_agents.runtime.own_providers import OwnMeterProvider, deltas, is_aggregated, is_lean, own_provider, preferences, printer, temporality
 from otel_agents.runtime.process import at_the_end_of_a_worker, at_the_end_of_forked_workers, process_start, service_name, version
+from otel_agents.sdk.internals import HOMES, TAKES, follow, leave, parts, update_resource
 from otel_agents.telemetry.content import Policy
 from otel_agents.telemetry.context import engine, session_of, untraced
 from otel_agents.telemetry.guard import guard
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("otel_agents")
 JOURNALS = {"traces": JournalSpans, "metrics": JournalMetrics, "logs": JournalLogs}
-TAKES = {"traces": "add_span_processor", "metrics": "add_metric_reader", "logs": "add_log_record_processor"}
 YOUNG_NS, CHILD_COLLECTS_EVERY_NS = 10 * 10**9, 10**9
 
 
@@ -212,7 +212,11 @@ class Pipeline:
 
     def _spans(self, provider: Any) -> Spans:
         tracer = provider.get_tracer(*self.scope)
-        return LeanSpans(provider, tracer, self.lines, self.store.append, engine.policy) if self._is_lean("traces", provider) else Spans(tracer)
+        if self._is_lean("traces", provider):
+            lean = LeanSpans(provider, tracer, InstrumentationScope(*self.scope), self.lines, self.store.append, engine.policy)
+            if lean.is_possible():
+                return lean
+        return Spans(tracer)
 
     def _records(self, provider: Any) -> Records:
         return LeanRecords(provider, self.scope, self.lines, self.store.append) if self._is_lean("logs", provider) else Records(provider, self.scope)
@@ -318,10 +322,10 @@ class Pipeline:
         for signal in ("traces", "logs"):
             own = self.own.get(signal)
             if own is not None and own is self.providers[signal]:
-                own._update_resource(Resource({names.SERVICE_INSTANCE_ID: self.instance}))
-        for processor in parts("traces", self.providers["traces"]):
-            if isinstance(processor, JournalSpans):
-                processor.begin(self.began, self.lines)
+                update_resource(own, Resource({names.SERVICE_INSTANCE_ID: self.instance}))
+        for _, _, part in self._given_to:
+            if isinstance(part, JournalSpans):
+                part.begin(self.began, self.lines)
         self._serve()
 
     def _resource_of_child(self) -> Resource:
