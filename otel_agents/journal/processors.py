@@ -20,6 +20,10 @@ Guard = Callable[[str], AbstractContextManager[Any]]
 HIDDEN = ("otel_agents", "opentelemetry")  # loggers whose records would tell of ourselves
 
 
+def nowhere(signal: str, line: bytes) -> None:
+    """Append nothing."""
+
+
 class JournalSpans(SpanProcessor):
     """Writes each sampled span as it ends; gives those of others the session's attributes as they start.
 
@@ -61,6 +65,10 @@ class JournalSpans(SpanProcessor):
         self._early.discard(span_id)
         return ours
 
+    def retire(self) -> None:
+        """Write nothing any more; for a provider that we can't leave."""
+        self._append = nowhere
+
     def shutdown(self) -> None:
         """Nothing waits here."""
 
@@ -80,6 +88,10 @@ class JournalLogs(LogRecordProcessor):
             return
         with self._guard("write log"):
             self._append("logs", self._lines.log(log_record))
+
+    def retire(self) -> None:
+        """Write nothing any more; for a provider that we can't leave."""
+        self._append = nowhere
 
     def shutdown(self) -> None:
         """Nothing waits here."""

@@ -221,7 +221,10 @@ def added(signal: str, provider: Any) -> tuple[Any, ...]:
 
 def composite_of(signal: str, provider: Any) -> Any:
     """What a provider hands its items to: one processor for all that were added; None where that can't be told."""
-    return getattr(provider, COMPOSITES[signal][0], None)
+    found = getattr(provider, COMPOSITES[signal][0], None)
+    if found is None and signal == "traces" and hasattr(provider, TAKES[signal]):
+        found = getattr(provider.get_tracer(__name__), "span_processor", None)  # public, but makes a tracer
+    return found
 
 
 def leave(signal: str, provider: Any, part: Any) -> None:
