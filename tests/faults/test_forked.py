@@ -136,7 +136,7 @@ HELD = {
     "the shipper's round": "pipeline.shipper._lock",
     "a metric's aggregation": "pipeline.aggregation._lock",
     "the counting of losses": "pipeline.journal.tally._lock",
-    "the building of the pipeline": "sdk.process.lock",
+    "the building of the pipeline": "lifecycle.process.lock",
 }
 HOLDING = """
 from otel_agents.runtime import lifecycle
