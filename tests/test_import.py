@@ -18,7 +18,8 @@ ROOT = PACKAGE.parent
 HEAVY = ("pydantic", "pydantic_settings", "wrapt", "duckdb", "opentelemetry.sdk", "litellm", "openai", "orjson", "yaml", "rich", "grpc", "requests")
 HOMES = {
     "opentelemetry.sdk": ("runtime.", "testing", "journal.", "sdk."),
-    "opentelemetry.exporter": ("runtime.direct",),
+    "opentelemetry.exporter": ("runtime.direct", "exporters."),
+    "prometheus_client": ("exporters.",),
     "opentelemetry.proto": ("journal.",),
     "google": ("journal.",),
     "yaml": ("config.sources", "dashboards.render", "stack.cluster"),

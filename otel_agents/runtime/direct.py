@@ -151,15 +151,18 @@ class StandardPipeline(Pipeline):
         last.join(EXIT_S)
 
     def _end(self) -> None:
+        self._close_scrape()
         for part in self._endings:
             with guard("last sending"):
                 part.shutdown()
 
     def before_fork(self) -> None:
         """The SDK's processors look after themselves."""
+        self._pause_scrape()
 
     def after_fork_in_parent(self) -> None:
         """As above."""
+        self._go_on_with_scrape()
 
     def after_fork_in_child(self) -> None:
         with guard("after fork"):
@@ -171,6 +174,7 @@ class StandardPipeline(Pipeline):
 
     def _last_words(self) -> None:
         self.flush(EXIT_S)
+        self._close_scrape()
 
 
 def is_presentable_or_the_programs(record: logging.LogRecord) -> bool:

@@ -45,7 +45,19 @@ def start(**settings: Any) -> None:
 
     chosen = load(**settings)
     if chosen.enabled:
+        _check_exporters(chosen)
         begin(settings, chosen.instrument, chosen.disable)
+
+
+def _check_exporters(chosen: Any) -> None:
+    """Raise SettingsError where an exporter was asked for by name and is not installed."""
+    if "prometheus" in (chosen.exporters("metrics") or ()):
+        from otel_agents.config.settings import SettingsError
+        from otel_agents.exporters.prometheus import problem
+
+        found = problem()
+        if found is not None:
+            raise SettingsError([found])
 
 
 def begin(settings: dict[str, Any], instrument: Any = None, disable: Any = ()) -> None:
