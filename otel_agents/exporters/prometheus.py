@@ -143,7 +143,8 @@ class Endpoint:
         text = self._own()
         if text != self._written and self._is_shared and self._hold(f"{self._owner}.alive"):
             unfinished = self._place / f"{self._owner}.tmp"
-            unfinished.write_bytes(text)
+            with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as file:
+                file.write(text)
             os.replace(unfinished, self._place / f"{self._owner}.prom")
             self._written = text
 

@@ -111,6 +111,9 @@ def test_no_credential_is_served(tmp_path: Path, port: int) -> None:
     done, _ = scraped(tmp_path, "never", port, OTEL_RESOURCE_ATTRIBUTES=f"api={secret},team=blue")
     assert secret not in done.out
     assert 'team="blue"' in done.out
+    kept = [path for path in (tmp_path / "journal").rglob("*") if path.parent.name.startswith("prometheus-")]
+    assert {path.stat().st_mode & 0o777 for path in kept} == {0o600}
+    assert not any(secret in path.read_text() for path in kept)
 
 
 # ------------------------------------------------------------------------------------------------ what can't be had
