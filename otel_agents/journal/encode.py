@@ -179,12 +179,16 @@ def schema(of: Resource | InstrumentationScope | None, redact: Redact) -> bytes:
 
 
 class Lines:
-    """Encodes items to whole lines, ready to append; caches tails."""
+    """Encodes items to whole lines, ready to append; caches tails.
+
+    own: what every resource is merged with, where providers keep that of another process.
+    """
 
     MAX_TAILS = 256  # a program that creates a tracer for every span must not fill the memory with tails
 
     def __init__(self, redact: Redact) -> None:
         self.redact, self.fragments = redact, Fragments(redact)
+        self.own: Resource | None = None
         self._tails: dict[tuple[str, int, Any], tuple[Resource, bytes]] = {}
 
     def span(self, ended: ReadableSpan) -> bytes:
@@ -211,7 +215,8 @@ class Lines:
         if found is None:
             if len(self._tails) >= self.MAX_TAILS:
                 self._tails.clear()
-            found = self._tails[key] = (resource, tail(signal, resource, scope, self.redact) + b"\n")  # keeps the resource alive, so that its id is not reused
+            given = resource if self.own is None else resource.merge(self.own)
+            found = self._tails[key] = (resource, tail(signal, given, scope, self.redact) + b"\n")  # keeps the resource alive, so that its id stays its own
         return found[1]
 
 

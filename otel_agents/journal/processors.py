@@ -82,6 +82,10 @@ class JournalLogs(LogRecordProcessor):
     def __init__(self, lines: Lines, append: Append, guard: Guard) -> None:
         self._lines, self._append, self._guard = lines, append, guard
 
+    def begin(self, lines: Lines) -> None:
+        """Be the processor of this process from now on."""
+        self._lines = lines
+
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         scope = log_record.instrumentation_scope
         if scope is not None and scope.name in HIDDEN and not log_record.log_record.event_name:

@@ -367,10 +367,14 @@ class Pipeline:
         for signal in ("traces", "logs"):
             own = self.own.get(signal)
             if own is not None and own is self.providers[signal]:
-                update_resource(own, Resource({names.SERVICE_INSTANCE_ID: self.instance}))
+                instance = Resource({names.SERVICE_INSTANCE_ID: self.instance})
+                if not update_resource(own, instance):
+                    self.lines.own = instance
         for _, _, part in self._given_to:
             if isinstance(part, JournalSpans):
                 part.begin(self.began, self.lines)
+            elif isinstance(part, JournalLogs):
+                part.begin(self.lines)
         self._serve()
 
     def _resource_of_child(self) -> Resource:

@@ -8,7 +8,7 @@ the public way is taken, which is slower or knows less, and that is logged once 
   forwards spans and log records to its processors; its metric readers get nothing of what is measured through the API.
 - lists of processors: whether the program's provider exports to our endpoint already is unknown, so we send too (twice at worst); its processors hear nothing
   of tracers and loggers taken from our provider before it set its own.
-- update of a provider's resource: in a forked child, the instance id of tracers and loggers taken before the fork is the one that the SDK has drawn for it.
+- update of a provider's resource: in a forked child, other processors than ours see the instance id that the SDK leaves there.
 - the suppression keys of the API's context: other people's instrumentations see our own requests.
 """
 
@@ -259,9 +259,12 @@ def retire(part: Any) -> None:
     getattr(part, "retire", part.shutdown)()
 
 
-def update_resource(provider: Any, resource: Any) -> None:
-    """Merge the resource into a provider's, its tracers' and its loggers'."""
-    private(provider, "_update_resource", lambda _: None)(resource)
+def update_resource(provider: Any, resource: Any) -> bool:
+    """Merge the resource into a provider's, its tracers' and its loggers'; whether that could be done: 1.43 can't."""
+    update = private(provider, "_update_resource", None)
+    if update is not None:
+        update(resource)
+    return update is not None
 
 
 # ------------------------------------------------------------------------------------------------ exporters and metric readers

@@ -79,6 +79,8 @@ def check(done: Done, when: str, theirs: list[str] | None) -> None:
     assert [span["attributes"].get("weighed") for span in telemetry.spans if span["name"] == "execute_tool weigh"] == [1] * 3
     bodies = Counter(str(log["body"]) for log in telemetry.logs if log["body"])
     assert bodies == Counter(f"{word}-{label}" for word in ("said", "emitted") for label in ("1", "2", "child"))
+    if when == "alone":
+        assert sorted(Counter(span["resource"]["service.instance.id"] for span in telemetry.spans).values()) == [4, 8]  # the child has one of its own
     assert counts(telemetry) == {"gen_ai.execute_tool.duration": 3, "counted.1": 1, "counted.2": 1}
 
 

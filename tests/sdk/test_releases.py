@@ -33,6 +33,7 @@ CORE = (
     "tests/sdk/test_internals.py",
 )
 CHOSEN = "not test_internals or at_once or of_a_span or this_release"
+NOT_YET = {"oldest": "test_the_sdks_limits_hold", "newest": "nothing"}  # 1.43 has no limits of log records to hold
 QUIET = ("-p", "no:cacheprovider", "-o", "filterwarnings=default", "--disable-warnings", "--tb=short")
 
 
@@ -44,7 +45,7 @@ def test_a_release(wanted: str, pytestconfig: pytest.Config, capfd: pytest.Captu
     python = environment(pytestconfig.cache.mkdir("sdk") / f"{wanted}-{sys.version_info.major}.{sys.version_info.minor}", RELEASES[wanted])
     version = ran(python, "-c", "from importlib.metadata import version; print(version('opentelemetry-sdk'))").stdout.strip()
     assert version.startswith(FLOOR) is (wanted == "oldest")
-    outcome = ran(python, "-m", "pytest", "-q", *QUIET, *CORE, "-k", CHOSEN)
+    outcome = ran(python, "-m", "pytest", "-q", *QUIET, *CORE, "-k", f"({CHOSEN}) and not ({NOT_YET[wanted]})")
     with capfd.disabled():
         print(f"\nopentelemetry-sdk {version}: {outcome.stdout.strip().splitlines()[-1]}")
     assert outcome.returncode == 0, outcome.stdout[-6000:] + outcome.stderr[-2000:]
