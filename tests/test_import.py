@@ -17,8 +17,9 @@ PACKAGE = Path(otel_agents.__file__).parent
 ROOT = PACKAGE.parent
 HEAVY = ("pydantic", "pydantic_settings", "wrapt", "duckdb", "opentelemetry.sdk", "litellm", "openai", "orjson", "yaml", "rich", "grpc", "requests")
 HOMES = {
-    "opentelemetry.sdk": ("runtime.", "testing", "journal."),
-    "opentelemetry.exporter": ("runtime.direct",),
+    "opentelemetry.sdk": ("runtime.", "testing", "journal.", "sdk.", "exporters."),
+    "opentelemetry.exporter": ("runtime.direct", "exporters."),
+    "prometheus_client": ("exporters.",),
     "opentelemetry.proto": ("journal.",),
     "google": ("journal.",),
     "yaml": ("config.sources", "dashboards.render", "stack.cluster"),

@@ -250,8 +250,9 @@ class Settings:
 
     def _exporter_notices(self, signal: str) -> list[str]:
         label = self.origins.get(f"{signal}_exporter", f"{signal}_exporter")
-        foreign = [name for name in self.exporters(signal) or () if name not in OFFERED]
-        return [f"{label}={word(name)}: otel-agents has no such exporter; use otlp, console or none" for name in foreign]
+        further, words = (("prometheus",), "otlp, prometheus, console or none") if signal == "metrics" else ((), "otlp, console or none")
+        foreign = [name for name in self.exporters(signal) or () if name not in (*OFFERED, *further)]
+        return [f"{label}={word(name)}: otel-agents has no such exporter; use {words}" for name in foreign]
 
 
 def with_path(base: str, path: str) -> str:

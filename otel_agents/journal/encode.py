@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import INVALID_SPAN_CONTEXT
 
-from otel_agents.journal.fragments import HAS_IS_REMOTE, IS_REMOTE, Fragments
+from otel_agents.journal.fragments import HAS_IS_REMOTE, IS_REMOTE, Fragments, SpanHead
 from otel_agents.journal.points import metrics_of, series_of
 from otel_agents.journal.sizes import SCHEMA_LIMIT, TAIL_LIMIT, dumped
 from otel_agents.journal.values import Json, any_value, attributes, nanoseconds, words
@@ -21,18 +21,19 @@ from otel_agents.redaction.by_shape import Redact
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from opentelemetry._logs import SeverityNumber
-    from opentelemetry.sdk._logs import ReadableLogRecord, ReadWriteLogRecord
     from opentelemetry.sdk.metrics.export import MetricsData
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import Event, ReadableSpan
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
     from opentelemetry.trace import Link, SpanContext, Status
 
+    from otel_agents.sdk.internals import ReadableLogRecord, ReadWriteLogRecord, SeverityNumber
+
 
 def span(span: ReadableSpan, redact: Redact) -> bytes:
     """One OTLP/JSON Span (bytes, no newline)."""
-    record = span_head(span, redact)
+    head = (span.name, span.get_span_context() or INVALID_SPAN_CONTEXT, span.parent, span.kind, span.start_time or 0)
+    record = span_head(head, span.end_time, redact)
     add_attributes(record, span.attributes, span.dropped_attributes, redact)
     add_list(record, "events", "droppedEventsCount", [event(one, redact) for one in span.events], span.dropped_events)
     add_list(record, "links", "droppedLinksCount", [link(one, redact) for one in span.links], span.dropped_links)
@@ -41,19 +42,19 @@ def span(span: ReadableSpan, redact: Redact) -> bytes:
     return dumped(record)
 
 
-def span_head(span: ReadableSpan, redact: Redact) -> Json:
+def span_head(head: SpanHead, end_time: int | None, redact: Redact) -> Json:
     """The fields every span has: ids, name, kind, times."""
-    context, parent = span._context or INVALID_SPAN_CONTEXT, span._parent
+    name, context, parent, kind, start_time = head
     record: Json = {"traceId": f"{context.trace_id:032x}", "spanId": f"{context.span_id:016x}"}
     if context.trace_state:
         record["traceState"] = trace_state(context, redact)
     if parent is not None:
         record["parentSpanId"] = f"{parent.span_id:016x}"
     record["flags"] = flags(parent)
-    record["name"] = words(span._name, redact)
-    record["kind"] = span._kind.value + 1
-    record["startTimeUnixNano"] = nanoseconds(span._start_time)
-    record["endTimeUnixNano"] = nanoseconds(span._end_time)
+    record["name"] = words(name, redact)
+    record["kind"] = kind.value + 1
+    record["startTimeUnixNano"] = nanoseconds(start_time)
+    record["endTimeUnixNano"] = nanoseconds(end_time)
     return record
 
 
@@ -178,12 +179,16 @@ def schema(of: Resource | InstrumentationScope | None, redact: Redact) -> bytes:
 
 
 class Lines:
-    """Encodes items to whole lines, ready to append; caches tails."""
+    """Encodes items to whole lines, ready to append; caches tails.
+
+    own: what every resource is merged with, where providers keep that of another process.
+    """
 
     MAX_TAILS = 256  # a program that creates a tracer for every span must not fill the memory with tails
 
     def __init__(self, redact: Redact) -> None:
         self.redact, self.fragments = redact, Fragments(redact)
+        self.own: Resource | None = None
         self._tails: dict[tuple[str, int, Any], tuple[Resource, bytes]] = {}
 
     def span(self, ended: ReadableSpan) -> bytes:
@@ -210,7 +215,8 @@ class Lines:
         if found is None:
             if len(self._tails) >= self.MAX_TAILS:
                 self._tails.clear()
-            found = self._tails[key] = (resource, tail(signal, resource, scope, self.redact) + b"\n")  # keeps the resource alive, so that its id is not reused
+            given = resource if self.own is None else resource.merge(self.own)
+            found = self._tails[key] = (resource, tail(signal, given, scope, self.redact) + b"\n")  # keeps the resource alive, so that its id stays its own
         return found[1]
 
 

@@ -7,7 +7,7 @@ cut) are left to encode.py: the result is None.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 
@@ -16,9 +16,11 @@ from otel_agents.journal.values import I64_MAX, I64_MIN, any_value, attribute, t
 from otel_agents.redaction.by_shape import Redact
 
 if TYPE_CHECKING:
-    from opentelemetry._logs import SeverityNumber
-    from opentelemetry.trace import SpanContext
+    from opentelemetry.trace import SpanContext, SpanKind
 
+    from otel_agents.sdk.internals import SeverityNumber
+
+SpanHead: TypeAlias = "tuple[str, SpanContext, SpanContext | None, SpanKind, int]"  # name, own and parent's context, kind, start in ns since the epoch
 SHORT = 128  # characters; longer texts are not cached
 MAX_CACHED = 4096  # entries in each cache
 FEW = 8  # elements; longer lists are not cached
@@ -107,16 +109,14 @@ class Fragments:
             return self.pairs[name, tuple(value)]
         return orjson.dumps(attribute(name, value, self.redact))
 
-    def span(self, span: Any, attributes: Mapping[str, Any]) -> bytes | None:
-        """An ended SDK span without events, links and status; `attributes` replace the span's own."""
-        trace_id, span_id, _, _, state, _ = span._context
-        parent = span._parent
-        if state or span._start_time < 0 or span._end_time < 0:
+    def span(self, head: SpanHead, end_time: int, attributes: Mapping[str, Any]) -> bytes | None:
+        """An ended span without events, links and status. end_time: nanoseconds since the epoch."""
+        name, (trace_id, span_id, _, _, state, _), parent, kind, start_time = head
+        if state or start_time < 0 or end_time < 0:
             return None
         above, flags = (b"", HAS_IS_REMOTE) if parent is None else (PARENT % parent[1], HAS_IS_REMOTE | IS_REMOTE if parent[2] else HAS_IS_REMOTE)
         try:
-            name, encoded = self.texts[span._name], self._of_span(attributes)
-            item = SPAN % (trace_id, span_id, above, flags, name, span._kind._value_ + 1, span._start_time, span._end_time, encoded)
+            item = SPAN % (trace_id, span_id, above, flags, self.texts[name], kind._value_ + 1, start_time, end_time, self._of_span(attributes))
         except TypeError:  # a lone surrogate, as in sizes.dumped
             return None
         return item if len(item) < ITEM_LIMIT else None

@@ -8,16 +8,20 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from opentelemetry.context import Context, get_current
-from opentelemetry.sdk._logs import LogRecordProcessor, ReadWriteLogRecord
-from opentelemetry.sdk.metrics.export import MetricReader, MetricsData
+from opentelemetry.sdk.metrics.export import MetricsData
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from otel_agents.journal.encode import Lines
+from otel_agents.sdk.internals import LogRecordProcessor, ReadWriteLogRecord, ReceivingReader
 
 Append = Callable[[str, bytes], None]
 Guard = Callable[[str], AbstractContextManager[Any]]
 HIDDEN = ("otel_agents", "opentelemetry")  # loggers whose records would tell of ourselves
+
+
+def nowhere(signal: str, line: bytes) -> None:
+    """Append nothing."""
 
 
 class JournalSpans(SpanProcessor):
@@ -61,6 +65,10 @@ class JournalSpans(SpanProcessor):
         self._early.discard(span_id)
         return ours
 
+    def retire(self) -> None:
+        """Write nothing any more; for a provider that we can't leave."""
+        self._append = nowhere
+
     def shutdown(self) -> None:
         """Nothing waits here."""
 
@@ -74,12 +82,20 @@ class JournalLogs(LogRecordProcessor):
     def __init__(self, lines: Lines, append: Append, guard: Guard) -> None:
         self._lines, self._append, self._guard = lines, append, guard
 
+    def begin(self, lines: Lines) -> None:
+        """Be the processor of this process from now on."""
+        self._lines = lines
+
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
         scope = log_record.instrumentation_scope
         if scope is not None and scope.name in HIDDEN and not log_record.log_record.event_name:
             return
         with self._guard("write log"):
             self._append("logs", self._lines.log(log_record))
+
+    def retire(self) -> None:
+        """Write nothing any more; for a provider that we can't leave."""
+        self._append = nowhere
 
     def shutdown(self) -> None:
         """Nothing waits here."""
@@ -88,7 +104,7 @@ class JournalLogs(LogRecordProcessor):
         return True
 
 
-class JournalMetrics(MetricReader):
+class JournalMetrics(ReceivingReader):
     """Writes what its provider has aggregated when it is asked to collect; counts begin with the process, whose instance id is its own.
 
     instance: `service.instance.id` for the points of this process; began: nanoseconds since the epoch at which its counts began.
@@ -101,10 +117,11 @@ class JournalMetrics(MetricReader):
         self.began = began
         self._resources: dict[int, tuple[Resource, Resource]] = {}
 
-    def _receive_metrics(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> None:
+    def receive(self, data: MetricsData) -> None:
+        """Write what one collection has brought."""
         with self._guard("write metrics"):
-            own = [dataclasses.replace(part, resource=self._own(part.resource)) for part in metrics_data.resource_metrics]
-            for line in self._lines.metrics(dataclasses.replace(metrics_data, resource_metrics=own), self.began):
+            own = [dataclasses.replace(part, resource=self._own(part.resource)) for part in data.resource_metrics]
+            for line in self._lines.metrics(dataclasses.replace(data, resource_metrics=own), self.began):
                 self._append("metrics", line)
 
     def _own(self, resource: Resource) -> Resource:

@@ -1,4 +1,4 @@
-"""Where log records and events go: to any provider's loggers by the API, or, where our journal alone stands behind a provider of ours, straight into it."""
+"""Where log records and events go: to any provider's loggers through the API, or, where only our journal is behind a provider of ours, straight into it."""
 
 from __future__ import annotations
 
@@ -6,32 +6,30 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry._logs import get_logger
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
-from opentelemetry.trace.propagation import _SPAN_KEY as SPAN
 
 from otel_agents.journal import values
 from otel_agents.journal.encode import Lines, Tail, add_context, log_head
 from otel_agents.journal.sizes import dumped
 from otel_agents.journal.spans import MAX_ATTRIBUTES
 from otel_agents.otlp import signals
+from otel_agents.sdk.internals import SPAN, get_logger, held
 
 if TYPE_CHECKING:
-    from opentelemetry._logs import Logger, LoggerProvider, SeverityNumber
     from opentelemetry.context import Context
-    from opentelemetry.sdk._logs import LoggerProvider as SdkLoggerProvider
     from opentelemetry.trace import SpanContext
 
     from otel_agents.journal.processors import Append
+    from otel_agents.sdk.internals import ApiLoggerProvider, Logger, LoggerProvider, SeverityNumber
 
 
 HEAD = signals.HEAD["logs"]
 
 
 class Records:
-    """Log records of a provider's loggers, by the API alone; `own` is the scope of our events: name, version, schema URL."""
+    """Log records of a provider's loggers, through the API; `own` is the scope of our events: name, version, schema URL."""
 
-    def __init__(self, provider: LoggerProvider, own: tuple[str, str, str]) -> None:
+    def __init__(self, provider: ApiLoggerProvider, own: tuple[str, str, str]) -> None:
         self._provider, self._own = provider, own
 
     def emit(
@@ -66,11 +64,11 @@ class Records:
 class LeanRecords(Records):
     """Log records of a provider of ours. As soon as it has another processor than ours, they go through the SDK's logger."""
 
-    def __init__(self, provider: SdkLoggerProvider, own: tuple[str, str, str], lines: Lines, append: Append) -> None:
+    def __init__(self, provider: LoggerProvider, own: tuple[str, str, str], lines: Lines, append: Append) -> None:
         super().__init__(provider, own)
         self._sdk, self._lines, self._append = provider, lines, append
-        self._composite = provider._multi_log_record_processor
-        self._ours = self._composite._log_record_processors
+        self._processors = held("logs", provider)
+        self._ours = self._processors()
         self._fragments = lines.fragments
         self._tail = lru_cache(maxsize=1024)(self._tail_of)
 
@@ -90,14 +88,14 @@ class LeanRecords(Records):
         event_name: str | None = None,
         beside: Mapping[str, Any] | None = None,
     ) -> None:
-        """Write its line; where somebody else has a hand in it, leave that to the SDK."""
-        if len(attributes) + len(beside or ()) > MAX_ATTRIBUTES or self._composite._log_record_processors is not self._ours:
+        """Write its line; where somebody else processes it, too, leave that to the SDK."""
+        if len(attributes) + len(beside or ()) > MAX_ATTRIBUTES or self._processors() is not self._ours:
             return super().emit(scope, context, attributes, severity, severity_text, timestamp, observed_timestamp, body, event_name, beside)
         span: Any = context.get(SPAN)
         ids = None if span is None else span.get_span_context()
         given = ((timestamp, observed_timestamp), severity, severity_text, body, attributes, event_name, ids, beside)
         item = self._fragments.log(*given) or self._from_data(*given)
-        self._append("logs", b"".join((HEAD, item, self._tail(scope).of(self._sdk._resource))))
+        self._append("logs", b"".join((HEAD, item, self._tail(scope).of(self._sdk.resource))))
 
     def _from_data(
         self,

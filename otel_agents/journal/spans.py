@@ -1,41 +1,40 @@
-"""Where the engine's spans begin and end: at any provider's tracer by the API, or, where our journal is all that stands behind a provider of ours, leanly.
+"""Where the engine's spans begin and end: at any provider's tracer through the API, or, where only our journal is behind a provider of ours, as lean spans.
 
-A lean span is the SDK's span without the parts that nobody may ever ask for (its lock, its bounded attributes, its lists), which it gets the moment somebody
-does. One that nobody touched becomes its line straight from what the engine knows.
+A lean span is the SDK's span without the parts that are rarely asked for (its lock, its bounded attributes, its lists): it is made whole, by the SDK's own
+constructor, the moment somebody asks for one. A span that nobody touched becomes its line straight from what the engine knows.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from opentelemetry.attributes import BoundedAttributes
 from opentelemetry.sdk.trace import Span as SdkSpan
-from opentelemetry.sdk.trace import Tracer, TracerProvider, sampling
-from opentelemetry.sdk.util import BoundedList
-from opentelemetry.trace import NonRecordingSpan, SpanContext, Status, StatusCode, TraceFlags
-from opentelemetry.trace.propagation import _SPAN_KEY as SPAN
+from opentelemetry.sdk.trace import SpanLimits, SpanProcessor, Tracer, TracerProvider, sampling
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
 from otel_agents.journal import values
 from otel_agents.journal.encode import Lines, Tail, span_head
 from otel_agents.journal.sizes import dumped
 from otel_agents.otlp import signals
+from otel_agents.sdk.internals import SPAN, held, missed
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
-    from opentelemetry.trace import Span, SpanKind, TraceState
+    from opentelemetry.trace import Span, TraceState
     from opentelemetry.trace import Tracer as ApiTracer
 
+    from otel_agents.journal.fragments import SpanHead
     from otel_agents.journal.processors import Append
 
 HEAD = signals.HEAD["traces"]
 SAMPLED = int(TraceFlags.SAMPLED)
 RANDOM = int(getattr(TraceFlags, "RANDOM_TRACE_ID", 0))
 FLAGS = tuple(TraceFlags(number) for number in range(4))
-MAX_ATTRIBUTES = 128  # attributes of an item, as the SDK has it; further ones are its to drop and to count
+MAX_ATTRIBUTES = 128  # of an item, the SDK's default; it drops and counts further ones, so items with more are left to it
 DROPPED, RECORDED = sampling.Decision.DROP, sampling.Decision.RECORD_AND_SAMPLE
-UNSET = Status(StatusCode.UNSET)
 EXCEPTION_ESCAPED = "exception.escaped"
 FAILED: values.Json = {"code": StatusCode.ERROR.value}
 
@@ -61,7 +60,7 @@ class Spans:
 
 
 class Look(Protocol):
-    """How values of the program are looked at: nothing of their own is run, and what is read has its limits."""
+    """How values of the program are read: none of its code is run, and what is read has limits."""
 
     def read(self, value: Any, name: str = "") -> Any:
         """The value as plain data."""
@@ -71,33 +70,26 @@ class Look(Protocol):
 
 
 class LeanSpan(SdkSpan):
-    """The SDK's span; what it lacks of it is made when first asked for. What a program sets on it is read before the SDK sees it, which would run its code."""
+    """The SDK's span, made whole when first needed. What a program sets on it is read before the SDK sees it, which would run the program's code."""
 
-    _end_time: int | None = None
-    _status = UNSET
-    _record_exception = _set_status_on_exception = True
-    _record_end_metrics = _instrumentation_info = None
+    is_whole = False  # whether somebody has asked for more than it is made of
+    lean_end: int | None = None
 
-    def __init__(
-        self,
-        tracer: Tracer,
-        name: str,
-        context: SpanContext,
-        parent: SpanContext | None,
-        kind: SpanKind,
-        initial_attributes: Mapping[str, Any] | None,
-        start_time: int,
-        look: Look | None = None,
-    ) -> None:
-        self._look = look
-        self._tracer, self._name, self._context, self._parent = tracer, name, context, parent
-        self._kind, self._initial, self._start_time = kind, initial_attributes, start_time
+    def __init__(self, maker: LeanSpans, head: SpanHead, initial_attributes: Mapping[str, Any] | None) -> None:
+        self.maker, self.head, self.initial = maker, head, initial_attributes
 
     def __getattr__(self, name: str) -> Any:
-        make = LATE.get(name)
-        if make is None:
+        """Called for what is not there, which are the SDK's own attributes."""
+        if self.is_whole or name.startswith("__") or name in OURS:
             raise AttributeError(name)
-        return self.__dict__.setdefault(name, make(self))
+        self._make_whole()
+        return getattr(self, name)
+
+    def _make_whole(self) -> None:
+        with WHOLE:
+            if not self.is_whole:
+                vars(self).update(self.maker.whole(self))
+                self.is_whole = True
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         super().set_attributes(self._readable(attributes))
@@ -111,61 +103,85 @@ class LeanSpan(SdkSpan):
     def record_exception(
         self, exception: BaseException, attributes: Mapping[str, Any] | None = None, timestamp: int | None = None, escaped: bool = False
     ) -> None:
-        if self._look is None:
+        look = self.maker.look
+        if look is None:
             return super().record_exception(exception, attributes, timestamp, escaped)
-        given = {**self._look.exception(exception), EXCEPTION_ESCAPED: "True" if escaped else "False"}
+        given = {**look.exception(exception), EXCEPTION_ESCAPED: "True" if escaped else "False"}
         self.add_event("exception", {**given, **self._readable(attributes)}, timestamp)
 
     def _readable(self, attributes: Mapping[str, Any] | None) -> dict[str, Any]:
-        look = self._look
+        look = self.maker.look
         given = attributes or {}
         return dict(given) if look is None else {key: look.read(value, key) for key, value in given.items() if type(key) is str}
 
     def get_span_context(self) -> SpanContext:
-        return self._context  # type: ignore[return-value]  # ours always have one
+        context: SpanContext = self.head[1]
+        return context
 
-    @property
-    def is_touched(self) -> bool:
-        """Whether somebody has changed it by the SDK's own methods: each of them takes its lock."""
-        return "_lock" in self.__dict__
+    def is_recording(self) -> bool:
+        return self.lean_end is None and (not self.is_whole or super().is_recording())
 
 
-LATE: Mapping[str, Callable[[LeanSpan], Any]] = {
-    "_lock": lambda span: threading.Lock(),
-    "_attributes": lambda span: BoundedAttributes(
-        span._limits.max_span_attributes, span._initial, immutable=False, max_value_len=span._limits.max_span_attribute_length
-    ),
-    "_events": lambda span: BoundedList(span._limits.max_events),
-    "_links": lambda span: BoundedList(span._limits.max_links),
-    "_limits": lambda span: span._tracer._span_limits,
-    "_sampler": lambda span: span._tracer.sampler,
-    "_resource": lambda span: span._tracer.resource,
-    "_span_processor": lambda span: span._tracer.span_processor,
-    "_instrumentation_scope": lambda span: span._tracer._instrumentation_scope,
-}
+OURS = ("maker", "head", "initial")  # missing only in copies that are being made
+WHOLE = threading.Lock()  # held while a span is made whole, which calls nothing of the program's
+
+
+class WholeSpan(SdkSpan):
+    """The SDK's span; its own class can't be instantiated."""
 
 
 class LeanSpans(Spans):
     """Spans of a provider of ours. As soon as it has another processor than ours, they are the SDK's."""
 
-    def __init__(self, provider: TracerProvider, tracer: Tracer, lines: Lines, append: Append, look: Look | None = None) -> None:
+    def __init__(self, provider: TracerProvider, tracer: Tracer, scope: InstrumentationScope, lines: Lines, append: Append, look: Look | None = None) -> None:
         super().__init__(tracer)
-        self._look = look
-        self._sdk, self._lines, self._append = tracer, lines, append
-        self._fragments, self._tail = lines.fragments, Tail(lines, "traces", tracer._instrumentation_scope)
-        self._composite = provider._active_span_processor
-        self._ours = self._composite._span_processors
+        self.look = look
+        self._sdk, self._scope, self._lines, self._append = tracer, scope, lines, append
+        self._limits = SpanLimits()
+        self._fragments, self._tail = lines.fragments, Tail(lines, "traces", scope)
+        self._processors = held("traces", provider)
+        self._ours = self._processors()
         self._ids, self._sampler = provider.id_generator, provider.sampler
         self._keeps_all = self._sampler is sampling.DEFAULT_ON
         self._random = RANDOM if RANDOM and self._ids.is_trace_id_random() else 0
 
-    @property
-    def _is_alone(self) -> bool:
-        return self._composite._span_processors is self._ours
+    def whole(self, span: LeanSpan) -> dict[str, Any]:
+        """The attributes that the SDK's constructor and methods give a span as it is now."""
+        name, context, parent, kind, start_time = span.head
+        mute = SpanProcessor()
+        made = WholeSpan(
+            name=name,
+            context=context,
+            parent=parent,
+            sampler=self._sampler,
+            resource=self._sdk.resource,
+            attributes=span.initial,
+            kind=kind,
+            span_processor=mute,
+            limits=self._limits,
+            instrumentation_scope=self._scope,
+        )
+        made.start(start_time)
+        if span.lean_end is not None:
+            made.end(span.lean_end)
+        return {name: self._sdk.span_processor if value is mute else value for name, value in vars(made).items()}
+
+    def is_possible(self) -> bool:
+        """Whether this release's span can be made whole late; what a lean span lacks then are names that have changed."""
+        context = SpanContext(1, 1, is_remote=False)
+        span = LeanSpan(self, ("lean", context, None, SpanKind.INTERNAL, 1), {"a": 1})
+        try:
+            span.update_name("whole")
+            span.set_attribute("b", 2)
+            found = (span.is_whole, span.name, span.start_time, dict(span.attributes or {}), span.get_span_context() is context, span.is_recording())
+        except (AttributeError, TypeError) as error:
+            missed(f"lean span ({error})")
+            return False
+        return found == (True, "whole", 1, {"a": 1, "b": 2}, True, True)
 
     def start(self, name: str, context: Context, kind: SpanKind, attributes: Mapping[str, Any], start_time: int) -> Span:
         """Start a span below the context's."""
-        if not self._is_alone:
+        if self._processors() is not self._ours:
             return super().start(name, context, kind, attributes, start_time)
         above: Any = context.get(SPAN)
         parent = None if above is None else above.get_span_context()
@@ -179,7 +195,7 @@ class LeanSpans(Spans):
             sampled, recording, state, initial_attributes = self._decided(context, trace_id, name, kind, attributes)
         random = self._random if parent is None else flags & RANDOM
         ids = SpanContext(trace_id, self._ids.generate_span_id(), False, FLAGS[sampled | random], state)
-        return LeanSpan(self._sdk, name, ids, parent, kind, initial_attributes, start_time, self._look) if recording else NonRecordingSpan(ids)
+        return LeanSpan(self, (name, ids, parent, kind, start_time), initial_attributes) if recording else NonRecordingSpan(ids)
 
     def _decided(
         self, context: Context, trace_id: int, name: str, kind: SpanKind, attributes: Mapping[str, Any]
@@ -190,20 +206,24 @@ class LeanSpans(Spans):
         return SAMPLED if decision is RECORDED else 0, decision is not DROPPED, result.trace_state, result.attributes
 
     def end(self, span: Span, initial_attributes: Mapping[str, Any], attributes: Mapping[str, Any], name: str | None, error: str | None, end_time: int) -> None:
-        """Write its line; where somebody else has a hand in it, leave that to the SDK."""
-        if type(span) is not LeanSpan or span.is_touched or len(attributes) > MAX_ATTRIBUTES or not self._is_alone:
+        """Write its line; where somebody else has touched it or processes it, leave that to the SDK."""
+        if type(span) is not LeanSpan or span.is_whole or len(attributes) > MAX_ATTRIBUTES or self._processors() is not self._ours:
             return super().end(span, initial_attributes, attributes, name, error, end_time)
-        span._name, span._end_time = name or span._name, end_time
-        if span.get_span_context()[3] & SAMPLED:
-            self._append("traces", self._line(span, attributes if span._initial is initial_attributes else {**(span._initial or {}), **attributes}, error))
+        if name is not None:
+            span.head = (name, *span.head[1:])
+        span.lean_end = end_time
+        if span.head[1][3] & SAMPLED:
+            self._append(
+                "traces", self._line(span, end_time, attributes if span.initial is initial_attributes else {**(span.initial or {}), **attributes}, error)
+            )
 
-    def _line(self, span: LeanSpan, attributes: Mapping[str, Any], error: str | None) -> bytes:
-        item = self._fragments.span(span, attributes) if error is None else None
-        return b"".join((HEAD, item or self._from_data(span, attributes, error), self._tail.of(self._sdk.resource)))
+    def _line(self, span: LeanSpan, end_time: int, attributes: Mapping[str, Any], error: str | None) -> bytes:
+        item = self._fragments.span(span.head, end_time, attributes) if error is None else None
+        return b"".join((HEAD, item or self._from_data(span, end_time, attributes, error), self._tail.of(self._sdk.resource)))
 
-    def _from_data(self, span: LeanSpan, attributes: Mapping[str, Any], error: str | None) -> bytes:
+    def _from_data(self, span: LeanSpan, end_time: int, attributes: Mapping[str, Any], error: str | None) -> bytes:
         redact = self._lines.redact
-        record = span_head(span, redact)
+        record = span_head(span.head, end_time, redact)
         record["attributes"] = values.attributes(attributes, redact)
         record["status"] = {} if error is None else {**FAILED, "message": values.words(error, redact)} if error else FAILED
         return dumped(record)

@@ -19,6 +19,7 @@ from otel_agents.redaction.messages import is_presentable
 from otel_agents.redaction.urls import without_credentials
 from otel_agents.runtime.journaled import Pipeline
 from otel_agents.runtime.own_providers import preferences
+from otel_agents.sdk.internals import otlp_exporter
 from otel_agents.telemetry.context import SUPPRESSED, engine, get_current
 from otel_agents.telemetry.guard import guard
 
@@ -28,18 +29,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("otel_agents")
 EXIT_S = 2.3  # seconds that an exit waits at most
-EXPORTERS = {
-    "traces": ("trace_exporter", "OTLPSpanExporter"),
-    "metrics": ("metric_exporter", "OTLPMetricExporter"),
-    "logs": ("_log_exporter", "OTLPLogExporter"),
-}
-SPEAKING = (  # loggers of those who send for us then; their lines have the whole URL, and what the server answered
-    *(f"opentelemetry.exporter.otlp.proto.http.{module}" for module, _ in EXPORTERS.values()),
-    "opentelemetry.exporter.otlp.proto.grpc.exporter",
-    "opentelemetry.sdk._shared_internal",
-    "opentelemetry.sdk.metrics._internal.export",
-    "urllib3.connectionpool",
-)
+LOGGING = ("opentelemetry.exporter.otlp", "opentelemetry.sdk", "urllib3")  # their log lines have the whole URL, and what the server answered
 ESCAPED = (
     "otel-agents: the journal in %s can't be used (%s), so telemetry goes straight to the endpoint and is lost while that is down: "
     "correct OTEL_AGENTS_JOURNAL_DIR, or set OTEL_AGENTS_JOURNAL=off if that is what you want."
@@ -117,8 +107,9 @@ class StandardPipeline(Pipeline):
         exporter = self._exporter(signal)
         if exporter is None:
             return None
-        from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+        from otel_agents.sdk.internals import BatchLogRecordProcessor
 
         return self._ending(BatchSpanProcessor(exporter) if signal == "traces" else BatchLogRecordProcessor(exporter))
 
@@ -126,14 +117,14 @@ class StandardPipeline(Pipeline):
         endpoint = self.settings.endpoint(signal) if self.settings.exports(signal) and self.settings.ship else None
         if endpoint is None:
             return None
-        made = grpc_exporter if endpoint.protocol == "grpc" else http_exporter
-        for name in SPEAKING:
-            logging.getLogger(name).addFilter(is_fit)
+        build = grpc_exporter if endpoint.protocol == "grpc" else http_exporter
         try:
-            return made(signal, endpoint, self.redact, more)
+            exporter = build(signal, endpoint, self.redact, more)
         except ImportError:
             logger.warning(NO_GRPC)
             return None
+        filter_log_lines()
+        return exporter
 
     def _use(self, signal: str, provider: Any) -> None:
         self.providers[signal] = provider
@@ -160,15 +151,18 @@ class StandardPipeline(Pipeline):
         last.join(EXIT_S)
 
     def _end(self) -> None:
+        self._close_scrape()
         for part in self._endings:
             with guard("last sending"):
                 part.shutdown()
 
     def before_fork(self) -> None:
         """The SDK's processors look after themselves."""
+        self._pause_scrape()
 
     def after_fork_in_parent(self) -> None:
         """As above."""
+        self._go_on_with_scrape()
 
     def after_fork_in_child(self) -> None:
         with guard("after fork"):
@@ -180,19 +174,25 @@ class StandardPipeline(Pipeline):
 
     def _last_words(self) -> None:
         self.flush(EXIT_S)
+        self._close_scrape()
 
 
-def is_fit(record: logging.LogRecord) -> bool:
-    """Makes a line of the exporters presentable, and of what they use while they export; the program's own lines are the program's."""
+def is_presentable_or_the_programs(record: logging.LogRecord) -> bool:
+    """Make a line of the exporters presentable, and of what they use while they export; the program's own lines stay as they are."""
     return is_presentable(record) if record.name.startswith("opentelemetry.") or get_current().get(SUPPRESSED) else True
+
+
+def filter_log_lines() -> None:
+    """Have the exporters' log lines made presentable, and those of what they send by; their loggers exist as soon as they are imported."""
+    for name in [name for name in logging.root.manager.loggerDict if name.startswith(LOGGING)]:
+        logging.getLogger(name).addFilter(is_presentable_or_the_programs)
 
 
 def http_exporter(signal: str, endpoint: Endpoint, redact: Redact, more: dict[str, Any]) -> Any:
     """The official exporter over HTTP; it speaks protobuf."""
-    module, name = EXPORTERS[signal]
     package = "opentelemetry.exporter.otlp.proto.http"
     compression = import_module(package).Compression
-    return redacting(getattr(import_module(f"{package}.{module}"), name), redact)(
+    return redacting(otlp_exporter(package, signal), redact)(
         endpoint=endpoint.url,
         headers=dict(endpoint.headers),
         timeout=endpoint.timeout,
@@ -208,9 +208,8 @@ def grpc_exporter(signal: str, endpoint: Endpoint, redact: Redact, more: dict[st
     """The official exporter over gRPC; it reads certificates from the OTEL_* variables itself, and takes a user in the endpoint for a part of the host."""
     from otel_agents.journal.wire_grpc import metadata  # the clients behind it are not needed where nothing is sent
 
-    module, name = EXPORTERS[signal]
     compression = import_module("grpc").Compression
-    return redacting(getattr(import_module(f"opentelemetry.exporter.otlp.proto.grpc.{module}"), name), redact)(
+    return redacting(otlp_exporter("opentelemetry.exporter.otlp.proto.grpc", signal), redact)(
         endpoint=without_credentials(endpoint.url),
         headers=metadata(endpoint),
         timeout=endpoint.timeout,

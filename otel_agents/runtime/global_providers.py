@@ -1,70 +1,44 @@
-"""The program's global providers: never taken. Watched, so that the program's own wins whenever it comes; ours is installed only where an item finds none."""
+"""The API's global providers: the program's own always win, whenever it sets them; ours is installed only where the first item finds none."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from importlib import import_module
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any
 
-from opentelemetry.util._once import Once
-
+from otel_agents.sdk.internals import HOMES, Home, parts
 from otel_agents.telemetry.guard import guard
 
 Found = Callable[[str, Any], None]
 
 
-class Home(NamedTuple):
-    """Where the API keeps one global provider: the module, its setter behind the public one, and the two names the setter fills."""
-
-    module: str
-    setter: str
-    once: str
-    provider: str
-
-    def current(self) -> Any:
-        """The provider that is set, or None."""
-        return getattr(import_module(self.module), self.provider)
-
-    def clear(self) -> None:
-        """Make room for the program's own where ours stands."""
-        module = import_module(self.module)
-        setattr(module, self.once, Once())
-        setattr(module, self.provider, None)
-
-
-HOMES: Mapping[str, Home] = {
-    "traces": Home("opentelemetry.trace", "_set_tracer_provider", "_TRACER_PROVIDER_SET_ONCE", "_TRACER_PROVIDER"),
-    "metrics": Home("opentelemetry.metrics._internal", "_set_meter_provider", "_METER_PROVIDER_SET_ONCE", "_METER_PROVIDER"),
-    "logs": Home("opentelemetry._logs._internal", "_set_logger_provider", "_LOGGER_PROVIDER_SET_ONCE", "_LOGGER_PROVIDER"),
-}
-
-
 class Watch:
-    """Sees every global provider that is set. `found(signal, provider)` hears of those that the program sets, never of ours."""
+    """Sees every global provider that is set, and calls `found(signal, provider)` for those that the program sets."""
 
     def __init__(self, found: Found) -> None:
         self._found = found
-        self._originals: dict[str, Callable[..., None]] = {}
+        self._originals: dict[str, tuple[Any, str, Callable[..., None]]] = {}
         self.ours: dict[str, Any] = {}
 
     def start(self) -> None:
-        """Stand behind the setters of all three signals."""
+        """Wrap the setters of all three signals."""
         for signal, home in HOMES.items():
-            module = import_module(home.module)
-            self._originals[signal] = getattr(module, home.setter)
-            setattr(module, home.setter, self._watching(signal, home, self._originals[signal]))
+            module, name = home.setter()
+            original = getattr(module, name)
+            self._originals[signal] = module, name, original
+            setattr(module, name, self._watching(signal, home, original))
 
     def stop(self) -> None:
         """Put the setters back."""
-        for signal, original in self._originals.items():
-            setattr(import_module(HOMES[signal].module), HOMES[signal].setter, original)
+        for module, name, original in self._originals.values():
+            setattr(module, name, original)
         self._originals.clear()
 
     def install(self, signal: str, provider: Any) -> None:
         """Make ours the global one, unless the program has one by now."""
         self.ours[signal] = provider
         if HOMES[signal].current() is None:
-            self._originals[signal](provider, log=False)
+            _, name, original = self._originals[signal]
+            original(provider, **({"log": False} if name.startswith("_") else {}))
 
     def remove_ours(self) -> None:
         """Leave no global provider of ours behind."""
@@ -76,49 +50,23 @@ class Watch:
     def _watching(self, signal: str, home: Home, original: Callable[..., None]) -> Callable[..., None]:
         def set_provider(provider: Any, *args: Any, **kwargs: Any) -> None:
             ours = self.ours.get(signal)
-            if ours is not None and home.current() is ours and provider is not ours:
-                home.clear()
-            original(provider, *args, **kwargs)
-            if provider is not ours and home.current() is provider:
+            replaces = ours is not None and provider is not ours and home.current() is ours
+            if not replaces or home.clear():
+                original(provider, *args, **kwargs)
+            else:
+                home.put(provider)
+            if provider is not ours and (replaces or home.current() is provider):
                 with guard("join provider"):
                     self._found(signal, provider)
 
         return set_provider
 
 
-# ------------------------------------------------------------------------------------------------ what a provider of the SDK's has behind it
+# ------------------------------------------------------------------------------------------------ whether the program exports to our endpoint itself
 
-COMPOSITES = {"traces": ("_active_span_processor", "_span_processors"), "logs": ("_multi_log_record_processor", "_log_record_processors")}
-EXPORTERS = ("span_exporter", "_exporter", "_batch_processor", "exporter", "_span_processors", "_log_record_processors")
 ALIKE = {"localhost": "127.0.0.1", "::1": "127.0.0.1"}
 COLLECTOR = {4317: 4318}  # one Collector listens on both
-
-
-def parts(signal: str, provider: Any) -> tuple[Any, ...]:
-    """A provider's processors, as the very tuple that it holds; of metrics its readers."""
-    if signal == "metrics":
-        return tuple(getattr(getattr(provider, "_measurement_consumer", None), "_reader_storages", ()))
-    composite, held = COMPOSITES[signal]
-    found: tuple[Any, ...] = getattr(getattr(provider, composite, None), held, ())
-    return found
-
-
-def leave(signal: str, provider: Any, part: Any) -> None:
-    """Take our processor or reader away from a provider of the program's."""
-    if signal == "metrics":
-        if part in parts(signal, provider):
-            provider.remove_metric_reader(part)
-        return
-    composite, held = COMPOSITES[signal]
-    setattr(getattr(provider, composite), held, tuple(one for one in parts(signal, provider) if one is not part))
-
-
-def follow(signal: str, ours: Any, theirs: Any) -> None:
-    """What was taken from our provider (a tracer, a logger, an open span) tells the program's processors from now on, ours among them."""
-    if signal in COMPOSITES:
-        composite, held = COMPOSITES[signal]
-        if hasattr(theirs, composite):
-            setattr(getattr(ours, composite), held, (getattr(theirs, composite),))
+MAX_VISITED = 100
 
 
 class Exports:
@@ -137,12 +85,13 @@ class Exports:
 
 
 def _leads(exporter: Any, url: str) -> bool:
-    endpoint = vars(exporter).get("_endpoint")
-    return type(endpoint) is not str or _place(endpoint) == _place(url)
+    """Whether an exporter sends there; where its endpoint can't be told, no: delivered twice is better than not at all."""
+    endpoints = [value for name, value in vars(exporter).items() if name.strip("_") == "endpoint" and type(value) is str]
+    return any(_place(endpoint) == _place(url) for endpoint in endpoints)
 
 
 def _place(url: str) -> tuple[str, int | None]:
-    """Host and port; what nobody names is the scheme's."""
+    """Host and port; the scheme's port where none is named."""
     from urllib.parse import urlsplit
 
     split = urlsplit(url if "://" in url else f"//{url}")
@@ -151,12 +100,17 @@ def _place(url: str) -> tuple[str, int | None]:
 
 
 def _exporters(held: tuple[Any, ...]) -> list[Any]:
-    """The OTLP exporters behind processors and readers, as deep as the SDK keeps them."""
+    """The OTLP exporters behind processors and readers, however deep they are wrapped."""
     seen: list[Any] = []
     waiting = list(held)
-    while waiting and len(seen) < 100:
+    while waiting and len(seen) < MAX_VISITED:
         one = waiting.pop()
         seen.append(one)
-        for value in [vars(one).get(name) for name in EXPORTERS] if hasattr(one, "__dict__") else ():
-            waiting.extend(value if type(value) in (tuple, list) else () if value is None else (value,))
+        waiting.extend(_behind(one))
     return [one for one in seen if type(one).__module__.startswith("opentelemetry.exporter.otlp") and hasattr(one, "__dict__")]
+
+
+def _behind(one: Any) -> list[Any]:
+    """What a processor hands its items to: its attributes that are called exporter or processor."""
+    named = [value for name, value in vars(one).items() if "exporter" in name or "processor" in name] if hasattr(one, "__dict__") else []
+    return [each for value in named if value is not None for each in (value if type(value) in (tuple, list) else (value,))]

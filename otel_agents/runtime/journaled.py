@@ -20,9 +20,10 @@ from otel_agents.journal.records import LeanRecords, Records
 from otel_agents.journal.spans import LeanSpans, Spans, follows_parent
 from otel_agents.otlp.signals import SIGNALS
 from otel_agents.redaction.redactor import Redactor
-from otel_agents.runtime.global_providers import HOMES, Exports, Watch, follow, leave, parts
+from otel_agents.runtime.global_providers import Exports, Watch
 from otel_agents.runtime.own_providers import OwnMeterProvider, deltas, is_aggregated, is_lean, own_provider, preferences, printer, temporality
 from otel_agents.runtime.process import at_the_end_of_a_worker, at_the_end_of_forked_workers, process_start, service_name, version
+from otel_agents.sdk.internals import HOMES, TAKES, follow, leave, parts, update_resource
 from otel_agents.telemetry.content import Policy
 from otel_agents.telemetry.context import engine, session_of, untraced
 from otel_agents.telemetry.guard import guard
@@ -32,10 +33,10 @@ from otel_agents.telemetry.sums import Handed
 
 if TYPE_CHECKING:
     from otel_agents.config.settings import Settings
+    from otel_agents.exporters.prometheus import Endpoint
 
 logger = logging.getLogger("otel_agents")
 JOURNALS = {"traces": JournalSpans, "metrics": JournalMetrics, "logs": JournalLogs}
-TAKES = {"traces": "add_span_processor", "metrics": "add_metric_reader", "logs": "add_log_record_processor"}
 YOUNG_NS, CHILD_COLLECTS_EVERY_NS = 10 * 10**9, 10**9
 
 
@@ -53,6 +54,7 @@ class Pipeline:
         self.scope = (names.SCOPE, version(), names.SCHEMA_URL)
         self._promised = False
         self._given_to: list[tuple[str, Any, Any]] = []
+        self.scraped: Endpoint | None = None  # for OTEL_METRICS_EXPORTER=prometheus
         self._earlier: list[Any] = []  # readers of what the program has taken from our provider before it set its own
         self._open()
         self._begin_series()
@@ -92,6 +94,7 @@ class Pipeline:
 
     def start(self) -> None:
         """Join the providers that the program has set; where it has none, install ours; then be the engine's."""
+        self._open_scrape()
         missing = [signal for signal in SIGNALS if HOMES[signal].current() is None]
         if missing:
             resource = self._resource()
@@ -106,6 +109,7 @@ class Pipeline:
             if signal not in missing:
                 self._take(signal, HOMES[signal].current())
         self._serve()
+        self._go_on_with_scrape()
         at_the_end_of_a_worker(self._last_words)
 
     def _own_provider(self, signal: str, resource: Resource) -> Any:
@@ -130,11 +134,44 @@ class Pipeline:
         if part is not None and not (signal == "metrics" and provider is self.own.get(signal)):
             getattr(provider, TAKES[signal])(part)
             self._given_to.append((signal, provider, part))
+        if signal == "metrics":
+            self._scrape(provider)
 
     def _use(self, signal: str, provider: Any) -> None:
         """Record the signal with this provider from now on."""
         self.providers[signal] = provider
         self.store.provided(signal, None if provider is self.own.get(signal) else partial(self._exports.to, signal, provider))
+
+    def _open_scrape(self) -> None:
+        """OTEL_METRICS_EXPORTER=prometheus: an endpoint for Prometheus; where it can't be had, that is logged once."""
+        if "prometheus" not in (self.settings.exporters("metrics") or ()) or not self.settings.exports("metrics"):
+            return
+        from otel_agents.exporters import prometheus
+
+        problem = prometheus.problem()
+        if problem is not None:
+            logger.warning("otel-agents: %s", problem)
+        else:
+            self.scraped = prometheus.Endpoint(self.settings.journal_dir, self.instance, self.redact)
+
+    def _scrape(self, provider: Any) -> None:
+        """Have a provider of metrics read for the scrape, too."""
+        if self.scraped is not None:
+            part = self.scraped.reader()
+            provider.add_metric_reader(part)
+            self._given_to.append(("metrics", provider, part))
+
+    def _go_on_with_scrape(self) -> None:
+        if self.scraped is not None:
+            self.scraped.ensure()
+
+    def _pause_scrape(self) -> None:
+        if self.scraped is not None:
+            self.scraped.pause()
+
+    def _close_scrape(self) -> None:
+        if self.scraped is not None:
+            self.scraped.close()
 
     def _print(self, signal: str, provider: Any) -> None:
         """OTEL_<SIGNAL>_EXPORTER=console: what a provider of ours records is printed, too."""
@@ -177,6 +214,7 @@ class Pipeline:
             with guard("leave provider"):
                 leave(signal, provider, part)
         self._given_to.clear()
+        self._close_scrape()
 
     def _serve(self) -> None:
         """Point the engine at the providers."""
@@ -212,7 +250,11 @@ class Pipeline:
 
     def _spans(self, provider: Any) -> Spans:
         tracer = provider.get_tracer(*self.scope)
-        return LeanSpans(provider, tracer, self.lines, self.store.append, engine.policy) if self._is_lean("traces", provider) else Spans(tracer)
+        if self._is_lean("traces", provider):
+            lean = LeanSpans(provider, tracer, InstrumentationScope(*self.scope), self.lines, self.store.append, engine.policy)
+            if lean.is_possible():
+                return lean
+        return Spans(tracer)
 
     def _records(self, provider: Any) -> Records:
         return LeanRecords(provider, self.scope, self.lines, self.store.append) if self._is_lean("logs", provider) else Records(provider, self.scope)
@@ -226,6 +268,7 @@ class Pipeline:
 
     def _collect_soon(self) -> None:
         """In a forked child, which may end without a word: after each outermost operation while it is young, then at this interval."""
+        self._go_on_with_scrape()
         now = time.perf_counter_ns()
         if now - engine.born < YOUNG_NS or now - self._collected > CHILD_COLLECTS_EVERY_NS:
             self._collected = now
@@ -286,16 +329,19 @@ class Pipeline:
         self.collect()
         if not self.forked and self.store.send_last():
             self.collect()
+        self._close_scrape()
         self.store.close(patience)
         self.finished = False
 
     def before_fork(self) -> None:
         with guard("before fork"):
+            self._pause_scrape()
             self.store.before_fork()
 
     def after_fork_in_parent(self) -> None:
         with guard("after fork"):
             self.store.after_fork_in_parent()
+            self._go_on_with_scrape()
 
     def after_fork_in_child(self) -> None:
         """A forked child is a new process: its own segments, instance, counts and threads."""
@@ -315,13 +361,20 @@ class Pipeline:
         resource = self._resource_of_child()
         self.own["metrics"] = self._meter_provider(resource)
         self._use("metrics", self.own["metrics"])
+        if self.scraped is not None:
+            self.scraped.after_fork_in_child(self.instance)
+            self._scrape(self.own["metrics"])
         for signal in ("traces", "logs"):
             own = self.own.get(signal)
             if own is not None and own is self.providers[signal]:
-                own._update_resource(Resource({names.SERVICE_INSTANCE_ID: self.instance}))
-        for processor in parts("traces", self.providers["traces"]):
-            if isinstance(processor, JournalSpans):
-                processor.begin(self.began, self.lines)
+                instance = Resource({names.SERVICE_INSTANCE_ID: self.instance})
+                if not update_resource(own, instance):
+                    self.lines.own = instance
+        for _, _, part in self._given_to:
+            if isinstance(part, JournalSpans):
+                part.begin(self.began, self.lines)
+            elif isinstance(part, JournalLogs):
+                part.begin(self.lines)
         self._serve()
 
     def _resource_of_child(self) -> Resource:
@@ -336,3 +389,4 @@ class Pipeline:
     def _last_words(self) -> None:
         """A worker of multiprocessing ends without atexit: write its counts; its exit never waits for a network."""
         self.collect()
+        self._close_scrape()

@@ -45,7 +45,19 @@ def start(**settings: Any) -> None:
 
     chosen = load(**settings)
     if chosen.enabled:
+        _check_exporters(chosen)
         begin(settings, chosen.instrument, chosen.disable)
+
+
+def _check_exporters(chosen: Any) -> None:
+    """Raise SettingsError where an exporter was asked for by name and is not installed."""
+    if "prometheus" in (chosen.exporters("metrics") or ()):
+        from otel_agents.config.settings import SettingsError
+        from otel_agents.exporters.prometheus import problem
+
+        found = problem()
+        if found is not None:
+            raise SettingsError([found])
 
 
 def begin(settings: dict[str, Any], instrument: Any = None, disable: Any = ()) -> None:
@@ -124,25 +136,24 @@ def _follow_forks(pipeline: Any) -> None:
 
 def _await_foreign_items() -> None:
     """A tracer or logger that the program took before any provider was set asks for the real one at its first item: that is a first item, too."""
-    from opentelemetry._logs._internal import ProxyLogger
-    from opentelemetry.trace import ProxyTracer
+    from otel_agents.sdk.internals import proxies
 
-    for owner, name in ((ProxyTracer, "_tracer"), (ProxyLogger, "_logger")):
+    for owner, name in proxies():
         original = vars(owner)[name]
         process.replaced.append((owner, name, original))
         setattr(owner, name, _preparing(original))
 
 
-def _preparing(original: property) -> property:
-    ask = original.fget
-    assert ask is not None  # a property of the API's, with a getter
+def _preparing(original: Any) -> Any:
+    """The same property or method, which has the pipeline built first."""
+    ask: Any = original.fget if isinstance(original, property) else original
 
-    def real(self: Any) -> Any:
+    def prepared(self: Any, *args: Any, **kwargs: Any) -> Any:
         if engine.on and engine.spans is None and not is_building():
             prepare()
-        return ask(self)
+        return ask(self, *args, **kwargs)
 
-    return property(real)
+    return property(prepared) if isinstance(original, property) else prepared
 
 
 def is_building() -> bool:

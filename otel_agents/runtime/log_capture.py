@@ -11,10 +11,10 @@ from collections.abc import Callable
 from time import time_ns
 from typing import Any
 
-from opentelemetry._logs import SeverityNumber
 from opentelemetry.trace import format_span_id, format_trace_id
 
 from otel_agents import semconv as names
+from otel_agents.sdk.internals import SeverityNumber
 from otel_agents.telemetry.context import OPERATION, SPAN, SUPPRESSED, Context, engine, get_current, session_of
 from otel_agents.telemetry.events import exception_attributes
 from otel_agents.telemetry.guard import guard

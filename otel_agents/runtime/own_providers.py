@@ -1,4 +1,4 @@
-"""Providers of ours, which are installed where the program has none: how each is made, what prints for it, and how its metrics are told."""
+"""Providers of ours, installed where the program has none: how each is made, what prints its items, and the temporality and aggregation of its metrics."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 
 from otel_agents.redaction.exporters import redacting
 from otel_agents.runtime.process import id_generator
+from otel_agents.sdk.internals import LoggerProvider, LogRecordProcessor
 from otel_agents.telemetry.series import CUMULATIVE, DELTA
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricReader
     from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import SpanProcessor
 
     from otel_agents.config.settings import Settings
     from otel_agents.redaction.by_shape import Redact
@@ -24,46 +25,68 @@ if TYPE_CHECKING:
 EXPLICIT = "explicit_bucket_histogram"
 DELTAS = {"delta": ("create_counter", "create_histogram"), "lowmemory": ("create_counter", "create_histogram"), "cumulative": ()}
 TRACE_BASED = "trace_based"  # the specification's default, and the only filter that our aggregation has
-SDK_TELLS_OF_ITSELF = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
+SDK_INTERNAL_METRICS = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
+
+
+class OwnTracerProvider(TracerProvider):
+    """The SDK's; `added` are the processors that it was given, in a new tuple after each."""
+
+    added: tuple[SpanProcessor, ...] = ()
+
+    def add_span_processor(self, span_processor: SpanProcessor) -> None:
+        super().add_span_processor(span_processor)
+        self.added = (*self.added, span_processor)
+
+
+class OwnLoggerProvider(LoggerProvider):
+    """The same for log records."""
+
+    added: tuple[LogRecordProcessor, ...] = ()
+
+    def add_log_record_processor(self, log_record_processor: LogRecordProcessor) -> None:
+        super().add_log_record_processor(log_record_processor)
+        self.added = (*self.added, log_record_processor)
 
 
 class OwnMeterProvider(MeterProvider):
-    """The SDK's, which says when somebody else begins to read it, too: `joined()`."""
+    """The same for metrics; it calls `reader_added()` when somebody else begins to read it, too."""
 
-    def __init__(self, reader: MetricReader | None, resource: Resource, joined: Callable[[], None]) -> None:
-        super().__init__([reader] if reader is not None else [], resource=resource, shutdown_on_exit=False)
-        self._joined = joined
+    def __init__(self, reader: MetricReader | None, resource: Resource, reader_added: Callable[[], None]) -> None:
+        self.added = (reader,) if reader is not None else ()
+        super().__init__(self.added, resource=resource, shutdown_on_exit=False)
+        self.reader_added = reader_added
 
     def add_metric_reader(self, metric_reader: MetricReader) -> None:
         super().add_metric_reader(metric_reader)
-        self._joined()
+        self.added = (*self.added, metric_reader)
+        self.reader_added()
 
 
 def own_provider(signal: str, resource: Resource, settings: Settings) -> Any:
-    """A provider of spans or logs with nothing behind it yet."""
+    """A provider of spans or log records without any processor."""
     if signal == "traces":
-        return TracerProvider(resource=resource, shutdown_on_exit=False, id_generator=id_generator(settings.id_generator))
-    return LoggerProvider(resource=resource, shutdown_on_exit=False)
+        return OwnTracerProvider(resource=resource, shutdown_on_exit=False, id_generator=id_generator(settings.id_generator))
+    return OwnLoggerProvider(resource=resource, shutdown_on_exit=False)
 
 
 def is_lean() -> bool:
-    """Whether our own spans and records may leave the SDK's objects out: they do not count themselves as the SDK's do, and know only its default limits."""
-    asked = (name for name in os.environ if name.startswith("OTEL_") and (name.endswith("_LIMIT") or name == SDK_TELLS_OF_ITSELF))
+    """Whether our own spans and records may bypass the SDK's objects: they know its default limits only, and aren't counted in its internal metrics."""
+    asked = (name for name in os.environ if name.startswith("OTEL_") and (name.endswith("_LIMIT") or name == SDK_INTERNAL_METRICS))
     return not any(asked)
 
 
 def is_aggregated(settings: Settings) -> bool:
-    """Whether our aggregation can tell metrics as the settings ask for them; otherwise the SDK's does."""
+    """Whether our aggregation offers what the settings ask for; otherwise the SDK aggregates."""
     return settings.metric_histogram == EXPLICIT and os.environ.get("OTEL_METRICS_EXEMPLAR_FILTER", TRACE_BASED).lower() == TRACE_BASED
 
 
 def deltas(settings: Settings) -> frozenset[str]:
-    """The instruments that tell what has come since the last collection, as OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE asks for it."""
+    """The instruments of delta temporality, as OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE chooses them."""
     return frozenset(DELTAS[settings.metric_temporality])
 
 
 def temporality(settings: Settings) -> int:
-    """How counters are told: what has come since the last collection, or all."""
+    """The temporality of counters."""
     return DELTA if "create_counter" in deltas(settings) else CUMULATIVE
 
 
@@ -81,10 +104,11 @@ def preferences(settings: Settings) -> dict[str, Any]:
 
 
 def printer(signal: str, redact: Redact) -> Any:
-    """What prints what a provider records, for OTEL_<SIGNAL>_EXPORTER=console."""
-    from opentelemetry.sdk._logs.export import ConsoleLogRecordExporter, SimpleLogRecordProcessor
+    """The processor or reader that prints a provider's items, for OTEL_<SIGNAL>_EXPORTER=console."""
     from opentelemetry.sdk.metrics.export import ConsoleMetricExporter, PeriodicExportingMetricReader
     from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+
+    from otel_agents.sdk.internals import ConsoleLogRecordExporter, SimpleLogRecordProcessor
 
     made: Mapping[str, Callable[[], Any]] = {
         "traces": lambda: SimpleSpanProcessor(redacting(ConsoleSpanExporter, redact)()),

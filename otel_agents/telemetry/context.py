@@ -9,13 +9,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import baggage
-from opentelemetry.baggage import _BAGGAGE_KEY as BAGGAGE
-from opentelemetry.context import _RUNTIME_CONTEXT, Context
-from opentelemetry.context import _SUPPRESS_HTTP_INSTRUMENTATION_KEY as SUPPRESSED_HTTP
-from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY as SUPPRESSED
-from opentelemetry.trace.propagation import _SPAN_KEY as SPAN
+from opentelemetry.context import Context
 
 from otel_agents import semconv
+from otel_agents.sdk.internals import BAGGAGE, SPAN, SUPPRESSED, SUPPRESSED_HTTP, UTIL_GENAI, attach, detach, get_current
 
 if TYPE_CHECKING:
     from contextvars import Token
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
 
 OPERATION = "otel_agents.operation"
 SESSION = "otel_agents.session"
-get_current, attach = _RUNTIME_CONTEXT.get_current, _RUNTIME_CONTEXT.attach  # what the API's functions of these names call
 MEMBER = 1024  # characters of a value that travels as baggage: the header has room for 8192 bytes, and what goes beyond is complained of
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -84,7 +80,7 @@ def reset_if_current(before: Context, ours: Context) -> None:
 def reset_token(token: Token[Context]) -> None:
     """Put back what was current when `attach` gave this token, whatever has been left behind since; in another task or thread than that, nothing."""
     with suppress(ValueError):
-        _RUNTIME_CONTEXT.detach(token)
+        detach(token)
 
 
 @contextmanager
@@ -100,7 +96,6 @@ def untraced() -> Iterator[None]:
 # ------------------------------------------------------------------------------------------------ session
 
 _NAMES = {semconv.CONVERSATION_ID: semconv.CONVERSATION_ID, semconv.USER_ID: semconv.USER_ID}
-_UTIL_GENAI = "opentelemetry.util.genai._conversation_context"
 
 
 def session_of(context: Context) -> Mapping[str, Any]:
@@ -126,7 +121,7 @@ def _member(attribute: str) -> str:
 
 def _from_util_genai(context: Context) -> Mapping[str, Any]:
     """The conversation that the official util-genai put on the context, if that package is loaded at all."""
-    module = sys.modules.get(_UTIL_GENAI)
+    module = sys.modules.get(UTIL_GENAI)
     conversation = context.get(module.CONVERSATION_ID_KEY) if module else None
     return {semconv.CONVERSATION_ID: conversation} if type(conversation) is str else NOTHING
 
@@ -142,7 +137,7 @@ def with_session(context: Context, attributes: Mapping[str, Any]) -> Context:
 
 
 def _to_util_genai(attributes: Mapping[str, Any]) -> Mapping[str, Any]:
-    module = sys.modules.get(_UTIL_GENAI)
+    module = sys.modules.get(UTIL_GENAI)
     named = semconv.CONVERSATION_ID in attributes
     return {module.CONVERSATION_ID_KEY: attributes[semconv.CONVERSATION_ID]} if module and named else NOTHING
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from time import time_ns
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry._logs import SeverityNumber
 from opentelemetry.trace import format_span_id
 
 from otel_agents import semconv as names
+from otel_agents.sdk.internals import SeverityNumber
 from otel_agents.telemetry.context import NOTHING, engine
 from otel_agents.telemetry.guard import Steps, guard
 from otel_agents.telemetry.outcomes import error_type

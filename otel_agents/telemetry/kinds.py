@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry._logs import SeverityNumber
 from opentelemetry.trace import SpanKind
 
 from otel_agents import semconv as names
+from otel_agents.sdk.internals import SeverityNumber
 from otel_agents.telemetry import metrics
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from opentelemetry._logs import SeverityNumber
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, SpanKind
+
+    from otel_agents.sdk.internals import SeverityNumber
 
 
 class Spans(Protocol):

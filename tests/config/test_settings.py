@@ -392,8 +392,10 @@ def test_span_delay_counts_before_log_delay(env: Callable[..., None]) -> None:
 
 
 def test_exporters_that_we_have_not_are_said(env: Callable[..., None]) -> None:
-    env(OTEL_METRICS_EXPORTER="prometheus,otlp")
-    assert load().notices == ("OTEL_METRICS_EXPORTER=prometheus: otel-agents has no such exporter; use otlp, console or none",)
+    env(OTEL_METRICS_EXPORTER="prometheus,zipkin,otlp")
+    assert load().notices == ("OTEL_METRICS_EXPORTER=zipkin: otel-agents has no such exporter; use otlp, prometheus, console or none",)
+    env(OTEL_METRICS_EXPORTER="otlp", OTEL_TRACES_EXPORTER="prometheus")
+    assert load().notices == ("OTEL_TRACES_EXPORTER=prometheus: otel-agents has no such exporter; use otlp, console or none",)
 
 
 # the file

@@ -211,7 +211,7 @@ def test_somebody_who_looks_sees_the_sdks_span() -> None:
         assert '"name": "execute_tool t"' in span.to_json()
         with pytest.raises(AttributeError):
             span.nothing  # noqa: B018 - the look is what is tested
-    assert not span.is_touched
+    assert span.is_whole  # as soon as somebody looks
     assert not span.is_recording()
     assert len(telemetry.spans) == 2
 
