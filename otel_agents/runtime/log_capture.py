@@ -15,11 +15,12 @@ from opentelemetry._logs import SeverityNumber
 from opentelemetry.trace import format_span_id, format_trace_id
 
 from otel_agents import semconv as names
-from otel_agents.telemetry.context import OPERATION, SPAN, SUPPRESSED, Context, engine, get_current, session_of
+from otel_agents.telemetry.context import OPERATION, SPAN, SUPPRESSED, Context, get_current, session_of
+from otel_agents.telemetry.engine import engine
 from otel_agents.telemetry.events import exception_attributes
 from otel_agents.telemetry.guard import guard
+from otel_agents.telemetry.introspection import LONGEST_NAME, MAX_ENTRIES, exact, head, own_items
 from otel_agents.telemetry.operations import Operation
-from otel_agents.telemetry.slots import LONGEST_NAME, MAX_ENTRIES, exact, head, own_items
 from otel_agents.telemetry.values import LIMIT, plain
 
 HIDDEN = ("otel_agents", "opentelemetry")

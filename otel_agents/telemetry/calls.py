@@ -11,13 +11,17 @@ import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from dataclasses import dataclass
 from types import AsyncGeneratorType, CodeType, CoroutineType, FunctionType, GeneratorType, MethodType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from otel_agents import semconv as names
-from otel_agents.telemetry.context import attach, engine, get_current, reset_if_current, reset_token, set_current
+from otel_agents.telemetry.context import attach, get_current, reset_if_current, reset_token, set_current
+from otel_agents.telemetry.engine import engine
 from otel_agents.telemetry.guard import guard
 from otel_agents.telemetry.kinds import KINDS
 from otel_agents.telemetry.operations import Operation, begin, would_begin
+
+if TYPE_CHECKING:
+    from otel_agents.telemetry.seams import Chunks
 
 Function = Callable[..., Any]
 
@@ -309,22 +313,12 @@ FOLLOWED: Mapping[type, Callable[[Operation, Plan, Call, Any], Any]] = {
 # ------------------------------------------------------------------------------------------------ a client library's calls
 
 
-class Chunks(Protocol):
-    """Folds the chunks of one streamed response into what a whole response would have been."""
-
-    def add(self, chunk: Any) -> None:
-        """Take in one chunk."""
-
-    def response(self) -> Any:
-        """What `Reading.response` and `Reading.output` read."""
-
-
 def _whole(call: Call, result: Any) -> str:
     return "value"
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class Extractor:
     """How one method of a client library is read: pure functions from its objects to attributes (None: absent).
 
     operation: a row of the table of kinds; request: attributes known before the call, also the provider where it isn't always the same; response: of the
@@ -346,7 +340,7 @@ class Inference:
     """The plan of a client library's method."""
 
     provider: str
-    reading: Reading
+    reading: Extractor
 
     def begin(self, call: Call) -> Operation | None:
         """Start the operation from what the request says."""
@@ -382,6 +376,6 @@ class Inference:
                 operation.capture(self.reading.output(response))
 
 
-def inference(provider: str, reading: Reading) -> Plan:
+def inference(provider: str, reading: Extractor) -> Plan:
     """Observe a method of a client library that calls a model."""
     return Inference(provider, reading)

@@ -9,9 +9,9 @@ from typing import Any
 
 from otel_agents import semconv as names
 from otel_agents.redaction.by_shape import Redact
+from otel_agents.telemetry.introspection import well_formed
 from otel_agents.telemetry.outcomes import error_type
-from otel_agents.telemetry.slots import well_formed
-from otel_agents.telemetry.stacks import stack_of
+from otel_agents.telemetry.stack_traces import stack_of
 from otel_agents.telemetry.values import as_json, message_of, plain
 
 FEW, SHORT = 8, 128  # texts of a list, and their characters, that need no limit

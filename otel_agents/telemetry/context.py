@@ -1,9 +1,9 @@
-"""What runs now: the engine's state and the session, read from, set in and carried by the OpenTelemetry context."""
+"""The OpenTelemetry context: what is current, how it is set and reset, and the session that it carries, also as baggage to other processes."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -20,51 +20,11 @@ from otel_agents import semconv
 if TYPE_CHECKING:
     from contextvars import Token
 
-    from otel_agents.telemetry.content import Policy
-    from otel_agents.telemetry.metrics import Instruments
-    from otel_agents.telemetry.seams import Records, Spans
-
 OPERATION = "otel_agents.operation"
 SESSION = "otel_agents.session"
 get_current, attach = _RUNTIME_CONTEXT.get_current, _RUNTIME_CONTEXT.attach  # what the API's functions of these names call
 MEMBER = 1024  # characters of a value that travels as baggage: the header has room for 8192 bytes, and what goes beyond is complained of
 NOTHING: Mapping[str, Any] = MappingProxyType({})
-
-
-class Engine:
-    """The process's one engine: off until `start()` or the environment variable says otherwise, prepared at its first item."""
-
-    __slots__ = ("born", "failures", "follows_parent", "instruments", "log_level", "on", "over", "policy", "prepare", "records", "spans", "strict")
-
-    def __init__(self) -> None:
-        self.born = 0  # perf_counter_ns() of the fork that made this process, if one did; the wall clock may be set back
-        self.failures: dict[str, int] = {}
-        self.strict = False
-        self.reset()
-
-    def reset(self) -> None:
-        """Be off, as before the first start."""
-        self.on = False
-        self.prepare: Callable[[], None] = _nothing
-        self.over: Callable[[], None] | None = None  # told when an outermost operation has ended, where somebody wants to know
-        self.spans: Spans | None = None
-        self.records: Records | None = None
-        self.instruments: Instruments | None = None
-        self.policy: Policy | None = None
-        self.follows_parent = True
-        self.log_level = 20
-
-    def switch_on(self, prepare: Callable[[], None]) -> None:
-        """From now on calls are observed; `prepare` fills in spans, records, instruments and policy when the first one comes."""
-        self.prepare = prepare
-        self.on = True
-
-
-def _nothing() -> None:
-    return None
-
-
-engine = Engine()
 
 
 def set_current(context: Context) -> Context:
@@ -88,7 +48,7 @@ def reset_token(token: Token[Context]) -> None:
 
 
 @contextmanager
-def untraced() -> Iterator[None]:
+def suppress_instrumentation() -> Iterator[None]:
     """Our own doings are no items: neither ours nor the official instrumentations' (both suppression keys of the API)."""
     before = set_current(Context({**get_current(), SUPPRESSED: True, SUPPRESSED_HTTP: True}))
     try:
@@ -154,14 +114,12 @@ __all__ = [
     "SPAN",
     "SUPPRESSED",
     "Context",
-    "Engine",
     "attach",
-    "engine",
     "get_current",
     "reset_if_current",
     "reset_token",
     "session_of",
     "set_current",
-    "untraced",
+    "suppress_instrumentation",
     "with_session",
 ]

@@ -8,7 +8,7 @@ from functools import lru_cache
 from types import TracebackType
 from typing import Any
 
-from otel_agents.telemetry.context import engine
+from otel_agents.telemetry.engine import engine
 
 Steps = Iterable[tuple[str, Callable[[Any], None]]]
 logger = logging.getLogger("otel_agents")

@@ -14,14 +14,14 @@ from otel_agents.telemetry import metrics
 
 if TYPE_CHECKING:
     from otel_agents.telemetry.metrics import Measure
-    from otel_agents.telemetry.operations import Operation
+    from otel_agents.telemetry.seams import EndedOperation
 
 CUSTOM_PROVIDER = "custom"  # a model of the program's own: the provider's name is required, and this enum is open
 UNNAMED_TOOL = "unnamed"  # a block that the program gave no name: the tool's name is required, too
 AGAIN = 3  # calls of one tool with the same arguments in one run, from which on it is a loop
 
 
-def _done(operation: Operation) -> None:
+def _done(operation: EndedOperation) -> None:
     """Nothing more to do."""
 
 
@@ -38,7 +38,7 @@ class Kind:
     named_by: str = ""
     span: SpanKind = SpanKind.INTERNAL
     measure: Measure | None = None
-    finish: Callable[[Operation], None] = _done
+    finish: Callable[[EndedOperation], None] = _done
     event: str = ""
     severity: SeverityNumber = SeverityNumber.DEBUG
     conventional: bool = True
@@ -63,7 +63,7 @@ class Kind:
 # ------------------------------------------------------------------------------------------------ before the end
 
 
-def finish_inference(operation: Operation) -> None:
+def finish_inference(operation: EndedOperation) -> None:
     """Price the call, say of missing answers that they are missing, and give the agent its share."""
     fields = operation.fields
     fields.setdefault(names.PROVIDER_NAME, CUSTOM_PROVIDER)
@@ -89,12 +89,12 @@ def price(fields: dict[str, Any]) -> None:
             fields[names.OA_COST] = cost
 
 
-def finish_embeddings(operation: Operation) -> None:
+def finish_embeddings(operation: EndedOperation) -> None:
     operation.fields.setdefault(names.PROVIDER_NAME, CUSTOM_PROVIDER)
     price(operation.fields)
 
 
-def finish_run(operation: Operation) -> None:
+def finish_run(operation: EndedOperation) -> None:
     """The run's totals: its own calls, not those of agents below."""
     for name in (names.USAGE_INPUT_TOKENS, names.USAGE_OUTPUT_TOKENS, names.OA_COST):
         parts = [call[name] for call in operation.inferences if name in call]
@@ -105,7 +105,7 @@ def finish_run(operation: Operation) -> None:
         operation.fields.setdefault(names.RESPONSE_FINISH_REASONS, reasons[-1])
 
 
-def finish_tool(operation: Operation) -> None:
+def finish_tool(operation: EndedOperation) -> None:
     """Count the call for its agent, and notice when it goes round in circles: once for each loop, however long."""
     operation.fields.setdefault(names.TOOL_NAME, UNNAMED_TOOL)
     if operation.agent is not None:

@@ -1,4 +1,4 @@
-"""Instruments, their buckets, and the few attributes that may become labels (semconv/README.md §2; ours: `otel_agents.*`)."""
+"""What each kind of operation measures, and the few attributes that may become labels (semconv/README.md §2; ours: `otel_agents.*`)."""
 
 from __future__ import annotations
 
@@ -7,71 +7,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from otel_agents import semconv as names
-from otel_agents.telemetry.series import Backend, Collected, Exemplar, Labels, Origin, Point, Series, origin_in
+from otel_agents.telemetry.instruments import TABLE
+from otel_agents.telemetry.series import Backend, Collected, Exemplar, Labels, Origin, Part, Point, Series, origin_in
 
 if TYPE_CHECKING:
     from otel_agents.telemetry.context import Context
-    from otel_agents.telemetry.operations import Operation
+    from otel_agents.telemetry.seams import EndedOperation, Metrics
 
 OTHER = "_other"
-Part = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]  # the keys of the labels that stay, and further labels
 SETS = 4096  # sets of labels that are kept ready
-SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
-RUN_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8, 409.6)
-WORKFLOW_SECONDS = (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)
-TOKENS = tuple(4**power for power in range(14))
-CALLS = (1, 2, 4, 8, 16, 32, 64, 128)
-SCORES = (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 2, 3, 4, 5, 10, 100)  # most scales are 0 to 1; others are told by their mean
 HIGHEST = 1e9  # a score beyond it is none, and would make every mean that it is in worthless
 LONGEST = 128  # characters of a label: what is longer is no name, but may be what somebody said
-
-
-@dataclass(frozen=True, slots=True)
-class Instrument:
-    """One row of the table of metrics: how it is made, and which attributes of an operation become its labels."""
-
-    make: str
-    unit: str
-    description: str
-    buckets: tuple[float, ...] = ()
-
-
-def _histogram(unit: str, description: str, buckets: tuple[float, ...]) -> Instrument:
-    return Instrument("create_histogram", unit, description, buckets)
-
-
-def _counter(unit: str, description: str) -> Instrument:
-    return Instrument("create_counter", unit, description)
-
-
-TABLE: Mapping[str, Instrument] = {
-    names.METRIC_CLIENT_INFERENCE_DURATION: _histogram("s", "Duration of a model call.", SECONDS),
-    names.METRIC_CLIENT_OPERATION_DURATION: _histogram("s", "Duration of a GenAI client operation.", SECONDS),
-    names.METRIC_CLIENT_INFERENCE_TIME_TO_FIRST_CHUNK: _histogram("s", "Time from the request to the first chunk of a streamed response.", SECONDS),
-    names.METRIC_CLIENT_INFERENCE_TIME_PER_OUTPUT_CHUNK: _histogram("s", "Time between the chunks of a streamed response after the first.", SECONDS),
-    names.METRIC_CLIENT_INFERENCE_USAGE_INPUT_TOKENS: _counter("{token}", "Input tokens used, cached ones included."),
-    names.METRIC_CLIENT_INFERENCE_USAGE_OUTPUT_TOKENS: _counter("{token}", "Output tokens used, reasoning included."),
-    names.METRIC_CLIENT_INFERENCE_USAGE_CACHE_READ_INPUT_TOKENS: _counter("{token}", "Input tokens served from a cache of the provider."),
-    names.METRIC_CLIENT_INFERENCE_USAGE_CACHE_WRITE_INPUT_TOKENS: _counter("{token}", "Input tokens written to a cache of the provider."),
-    names.METRIC_CLIENT_INFERENCE_USAGE_REASONING_OUTPUT_TOKENS: _counter("{token}", "Output tokens spent on reasoning."),
-    names.METRIC_CLIENT_INFERENCE_OPERATION_INPUT_TOKENS: _histogram("{token}", "Input tokens of one model call.", TOKENS),
-    names.METRIC_CLIENT_INFERENCE_OPERATION_OUTPUT_TOKENS: _histogram("{token}", "Output tokens of one model call.", TOKENS),
-    names.METRIC_INVOKE_AGENT_DURATION: _histogram("s", "Duration of an agent's run.", RUN_SECONDS),
-    names.METRIC_INVOKE_AGENT_INFERENCE_CALLS: _histogram("{inference_call}", "Model calls of an agent's run, its own, failed ones included.", CALLS),
-    names.METRIC_INVOKE_AGENT_TOOL_CALLS: _histogram("{tool_call}", "Tool calls of an agent's run, its own.", CALLS),
-    names.METRIC_INVOKE_WORKFLOW_DURATION: _histogram("s", "Duration of a workflow.", WORKFLOW_SECONDS),
-    names.METRIC_EXECUTE_TOOL_DURATION: _histogram("s", "Duration of a tool call.", SECONDS),
-    names.METRIC_OA_STEP_DURATION: _histogram("s", "Duration of a step of the program's own.", SECONDS),
-    names.METRIC_OA_COST: _counter("USD", "Price of model calls, where it is known."),
-    names.METRIC_OA_RUNS: _counter("{run}", "Agent runs by outcome."),
-    names.METRIC_OA_LOOPS: _counter("{loop}", "Times an agent called the same tool with the same arguments again and again."),
-    names.METRIC_OA_EVALUATION_SCORE: _histogram("{score}", "Scores that evaluators gave; those below 0 and above 1e9 are in their events only.", SCORES),
-    names.METRIC_OA_MEMORY_SEARCHES: _counter("{search}", "Memory searches by result."),
-    names.METRIC_OA_AGENTS_ACTIVE: Instrument("create_up_down_counter", "{agent}", "Agent runs that are going on."),
-    names.METRIC_OA_TELEMETRY_DROPPED: _counter("{item}", "Items of telemetry that were lost, by signal and reason."),
-    names.METRIC_OA_SHIPPER_LAG: Instrument("gauge", "s", "Seconds that telemetry waits for its endpoint."),
-    names.METRIC_CLIENT_TOKEN_USAGE: _histogram("{token}", "Tokens of one model call, by type (the name of before 2026-10).", TOKENS),
-}
 
 
 @dataclass(slots=True)
@@ -168,7 +114,7 @@ CALL_SIZES = (
 )
 
 
-def measure_inference(instruments: Instruments, operation: Operation, seconds: float) -> None:
+def measure_inference(instruments: Metrics, operation: EndedOperation, seconds: float) -> None:
     """Duration, time to first and per further chunk, tokens by kind and modality, cost."""
     attributes, origin = operation.labelled(), origin_in(operation.context)
     ended = instruments.labels(INFERENCE_ENDED, attributes)
@@ -182,13 +128,13 @@ def measure_inference(instruments: Instruments, operation: Operation, seconds: f
         _measure_in_old_names(instruments, attributes, seconds, ended, origin)
 
 
-def _measure_chunks(instruments: Instruments, chunks: list[float], ended: Labels, origin: Origin | None) -> None:
+def _measure_chunks(instruments: Metrics, chunks: list[float], ended: Labels, origin: Origin | None) -> None:
     instruments.record_part(names.METRIC_CLIENT_INFERENCE_TIME_TO_FIRST_CHUNK, chunks[0], ended, OF_CLIENT, origin)
     for gap in chunks[1:]:
         instruments.record_part(names.METRIC_CLIENT_INFERENCE_TIME_PER_OUTPUT_CHUNK, gap, ended, OF_CLIENT, origin)
 
 
-def _measure_tokens(instruments: Instruments, attributes: Mapping[str, Any], ended: Labels, origin: Origin | None) -> None:
+def _measure_tokens(instruments: Metrics, attributes: Mapping[str, Any], ended: Labels, origin: Origin | None) -> None:
     for metric, total, parts in USAGE_COUNTERS:
         if total in attributes:
             for part, tokens in _by_modality(attributes, attributes[total], parts):
@@ -205,14 +151,14 @@ def _by_modality(attributes: Mapping[str, Any], total: int, parts: tuple[tuple[P
     return [(part, tokens) for part, tokens in told if tokens > 0]
 
 
-def _measure_in_old_names(instruments: Instruments, attributes: Mapping[str, Any], seconds: float, ended: Labels, origin: Origin | None) -> None:
+def _measure_in_old_names(instruments: Metrics, attributes: Mapping[str, Any], seconds: float, ended: Labels, origin: Origin | None) -> None:
     instruments.record_part(names.METRIC_CLIENT_OPERATION_DURATION, seconds, ended, (CLIENT_ENDED, ()), origin)
     for kind, total in (("input", names.USAGE_INPUT_TOKENS), ("output", names.USAGE_OUTPUT_TOKENS)):
         if total in attributes:
             instruments.record_part(names.METRIC_CLIENT_TOKEN_USAGE, attributes[total], ended, (CLIENT, ((names.TOKEN_TYPE, kind),)), origin)
 
 
-def measure_client(instruments: Instruments, operation: Operation, seconds: float) -> None:
+def measure_client(instruments: Metrics, operation: EndedOperation, seconds: float) -> None:
     """Duration of embeddings, retrieval, memory and the other client operations; what a memory search found."""
     attributes = operation.labelled()
     instruments.record(names.METRIC_CLIENT_OPERATION_DURATION, seconds, instruments.labels(CLIENT_ENDED, attributes), origin_in(operation.context))
@@ -223,7 +169,7 @@ def measure_client(instruments: Instruments, operation: Operation, seconds: floa
         instruments.record(names.METRIC_OA_MEMORY_SEARCHES, 1, labels, origin_in(operation.context))
 
 
-def measure_run(instruments: Instruments, operation: Operation, seconds: float) -> None:
+def measure_run(instruments: Metrics, operation: EndedOperation, seconds: float) -> None:
     """An agent's run: duration, its own model and tool calls, its outcome."""
     run, origin = instruments.labels(RUN, operation.fields), origin_in(operation.context)
     instruments.record(names.METRIC_INVOKE_AGENT_DURATION, seconds, run, origin)
@@ -245,7 +191,7 @@ class DiedRun(Protocol):
     def sampled(self) -> tuple[int, int] | None: ...
 
 
-def of_died(instruments: Instruments, runs: Iterable[DiedRun], found_at: int, temporality: int) -> Collected:
+def died_runs(instruments: Metrics, runs: Iterable[DiedRun], found_at: int, temporality: int) -> Collected:
     """Runs of a process that died, in the counter that it would have counted them in; found_at: nanoseconds since the epoch."""
     counted: dict[frozenset[tuple[str, Any]], tuple[Labels, list[tuple[int, int] | None]]] = {}
     for run in runs:
@@ -259,12 +205,12 @@ def of_died(instruments: Instruments, runs: Iterable[DiedRun], found_at: int, te
     return Collected(names.METRIC_OA_RUNS, row.unit, row.description, "sum", temporality, True, points)
 
 
-def measure_start_of_run(instruments: Instruments, operation: Operation) -> None:
+def measure_start_of_run(instruments: Metrics, operation: EndedOperation) -> None:
     """One more agent is running."""
     instruments.record(names.METRIC_OA_AGENTS_ACTIVE, 1, instruments.labels(AGENT, operation.fields), origin_in(operation.context))
 
 
-def measure_tool(instruments: Instruments, operation: Operation, seconds: float) -> None:
+def measure_tool(instruments: Metrics, operation: EndedOperation, seconds: float) -> None:
     """Duration of a tool call, and the loop that this call made plain, if it did."""
     attributes, origin = operation.labelled(), origin_in(operation.context)
     instruments.record(names.METRIC_EXECUTE_TOOL_DURATION, seconds, instruments.labels(TOOL, attributes), origin)
@@ -272,7 +218,7 @@ def measure_tool(instruments: Instruments, operation: Operation, seconds: float)
         instruments.record(names.METRIC_OA_LOOPS, 1, instruments.labels(AGENT, attributes), origin)
 
 
-def measure_score(instruments: Instruments, verdict: Mapping[str, Any], judged: Context) -> None:
+def measure_score(instruments: Metrics, verdict: Mapping[str, Any], judged: Context) -> None:
     """What an evaluator gave, with an exemplar that leads to what it judged."""
     score = verdict.get(names.EVALUATION_SCORE_VALUE)
     if score is not None and 0 <= score <= HIGHEST:
@@ -280,12 +226,12 @@ def measure_score(instruments: Instruments, verdict: Mapping[str, Any], judged: 
 
 
 def _measure_duration(metric: str, keys: tuple[str, ...]) -> Measure:
-    def measure(instruments: Instruments, operation: Operation, seconds: float) -> None:
+    def measure(instruments: Metrics, operation: EndedOperation, seconds: float) -> None:
         instruments.record(metric, seconds, instruments.labels(keys, operation.labelled()), origin_in(operation.context))
 
     return measure
 
 
-Measure = Callable[[Instruments, "Operation", float], None]
+Measure = Callable[["Metrics", "EndedOperation", float], None]
 measure_workflow = _measure_duration(names.METRIC_INVOKE_WORKFLOW_DURATION, WORKFLOW)
 measure_step = _measure_duration(names.METRIC_OA_STEP_DURATION, STEP)

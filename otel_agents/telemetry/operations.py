@@ -16,7 +16,8 @@ from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, Span, TraceFlags
 from otel_agents import semconv as names
 from otel_agents.telemetry import events, metrics
 from otel_agents.telemetry.content import for_span
-from otel_agents.telemetry.context import NOTHING, OPERATION, SPAN, SUPPRESSED, Context, engine, get_current, session_of
+from otel_agents.telemetry.context import NOTHING, OPERATION, SPAN, SUPPRESSED, Context, get_current, session_of
+from otel_agents.telemetry.engine import engine
 from otel_agents.telemetry.guard import Steps, each, guard
 from otel_agents.telemetry.kinds import KINDS, Kind
 from otel_agents.telemetry.outcomes import error_type, outcome_of
@@ -130,15 +131,15 @@ class Operation(Setters):
                 self._finish()
 
     def _finish(self) -> None:
-        if self._started < engine.born:  # a fork inherited it: the parent ends it, once
+        if self._started < engine.forked_at:  # a fork inherited it: the parent ends it, once
             return
         self.nanoseconds = perf_counter_ns() - self._started
         if self.span.is_recording():
             each(RECORDED, self)
         elif engine.instruments is not None:
             each(MEASURED, self)
-        if engine.over is not None and (self.parent is None or self.parent._started < engine.born):
-            engine.over()
+        if engine.on_root_end is not None and (self.parent is None or self.parent._started < engine.forked_at):
+            engine.on_root_end()
         self.error = None  # its traceback holds the frame that holds us: a circle
         if self.context.get(OPERATION) is self:  # a circle that the collector would have to find: the context holds the operation, and that its context
             self.context = Context({**self.context, OPERATION: None})

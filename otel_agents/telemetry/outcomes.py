@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from otel_agents.telemetry.slots import head, is_any, mro, type_name
+from otel_agents.telemetry.introspection import head, is_any, mro, type_name
 
 DEEPEST = 16  # groups within groups
 EXIT_CODE: Callable[[BaseException], Any] = SystemExit.__dict__["code"].__get__

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import SpanContext
 
-    from otel_agents.telemetry.metrics import Instrument
+    from otel_agents.telemetry.instruments import Instrument
 
+Part = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]  # the keys of the labels that stay, and further labels
 MAX_SERIES = 2000  # series of one metric; what comes beyond is counted together, as the specification says
 OVERFLOW = {"otel.metric.overflow": True}
 DELTA, CUMULATIVE = 1, 2
@@ -48,7 +49,7 @@ class Series(Protocol):
 
 
 class Backend(Protocol):
-    """Who aggregates: we (Aggregation), or the instruments of a provider that others read too (sums.py)."""
+    """Who aggregates: we (Aggregation), or the instruments of a provider that others read too (meter.py)."""
 
     def series(self, name: str, row: Instrument, labels: Labels) -> Series:
         """Where values of this metric with these labels go, the same for the same."""

@@ -11,9 +11,9 @@ from types import MappingProxyType
 from typing import Any
 
 from otel_agents import semconv as names
-from otel_agents.telemetry.context import engine
+from otel_agents.telemetry.engine import engine
 from otel_agents.telemetry.guard import guard
-from otel_agents.telemetry.slots import LONGEST_NAME, is_any, mro, own_items
+from otel_agents.telemetry.introspection import LONGEST_NAME, is_any, mro, own_items
 
 MAX_INTEGER, MAX_FINISH_REASONS = 2**63, 128  # of anything: what the wire has; how many choices a request can have
 USAGE = {

@@ -16,7 +16,7 @@ from otel_agents.telemetry.guard import guard
 from otel_agents.telemetry.operations import Operation
 
 if TYPE_CHECKING:
-    from otel_agents.telemetry.calls import Chunks
+    from otel_agents.telemetry.seams import Chunks
 
 Read = Callable[[Operation, Any], None]
 

@@ -1,6 +1,6 @@
 """Any value a program can hold → plain data for telemetry, without ever running the value's own code.
 
-Exact built-in types are read, dataclasses and pydantic models through what they really store (slots.py); anything else is named by its type.
+Exact built-in types are read, dataclasses and pydantic models through what they really store (introspection.py); anything else is named by its type.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import orjson
 
 from otel_agents.redaction.by_name import COMMAND_LINE, VALUE_KEYS, name_beside, named_by
 from otel_agents.redaction.by_shape import Redact, redacted_bytes
-from otel_agents.telemetry.slots import (
+from otel_agents.telemetry.introspection import (
     FIELD_TYPES,
     LONGEST_NAME,
     exact,

@@ -14,12 +14,12 @@ import orjson
 from otel_agents import semconv as names
 from otel_agents.redaction.by_shape import Redact
 from otel_agents.telemetry.calls import Call
-from otel_agents.telemetry.context import engine
+from otel_agents.telemetry.engine import engine
 from otel_agents.telemetry.events import emit
+from otel_agents.telemetry.introspection import exact
 from otel_agents.telemetry.kinds import KINDS, Kind
 from otel_agents.telemetry.metrics import measure_score
 from otel_agents.telemetry.operations import Operation
-from otel_agents.telemetry.slots import exact
 from otel_agents.telemetry.values import LIMIT, as_json, plain
 from otel_agents.verbs.tool_schema import definition
 

@@ -13,7 +13,8 @@ from typing import Any, TypeVar, overload
 
 from otel_agents import semconv as names
 from otel_agents.telemetry.calls import Call, around
-from otel_agents.telemetry.context import Context, engine, reset_if_current, set_current
+from otel_agents.telemetry.context import Context, reset_if_current, set_current
+from otel_agents.telemetry.engine import engine
 from otel_agents.telemetry.guard import guard
 from otel_agents.telemetry.kinds import KINDS, Kind
 from otel_agents.telemetry.operations import NOOP, Operation, begin

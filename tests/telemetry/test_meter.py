@@ -10,9 +10,9 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.metrics.view import View
 from opentelemetry.trace import SpanContext, TraceFlags
 
+from otel_agents.telemetry.meter import MeterBackend
 from otel_agents.telemetry.metrics import SETS, Instruments
 from otel_agents.telemetry.series import Labels, Origin
-from otel_agents.telemetry.sums import Handed
 
 COST, ACTIVE, AGENT = "otel_agents.cost", "otel_agents.agents.active", ("gen_ai.agent.name",)
 
@@ -20,7 +20,7 @@ COST, ACTIVE, AGENT = "otel_agents.cost", "otel_agents.agents.active", ("gen_ai.
 class Rig:
     def __init__(self, *views: View, readers: int = 1) -> None:
         self.readers = [InMemoryMetricReader() for _ in range(readers)]
-        self.instruments = Instruments(Handed(MeterProvider(self.readers, views=views).get_meter("test")))
+        self.instruments = Instruments(MeterBackend(MeterProvider(self.readers, views=views).get_meter("test")))
         self.instruments.observe("otel_agents.shipper.lag", lambda: 0.0)
 
     def add(self, value: float, agent: str = "a", origin: Origin | None = None, metric: str = COST) -> None:

@@ -18,7 +18,7 @@ from otel_agents.telemetry.series import Labels, Origin, Series
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter
 
-    from otel_agents.telemetry.metrics import Instrument
+    from otel_agents.telemetry.instruments import Instrument
 
 Add = Callable[..., None]
 NOWHERE = Context({SPAN: INVALID_SPAN})  # an empty one would mean the current one
@@ -72,7 +72,7 @@ def within(sampled: SpanContext | None) -> Context:
     return NOWHERE if sampled is None else Context({SPAN: NonRecordingSpan(sampled)})
 
 
-class Handed:
+class MeterBackend:
     """The instruments of a meter, made when first used."""
 
     def __init__(self, meter: Meter) -> None:

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from otel_agents.telemetry.slots import head, is_any, mro, own_dict, type_name
+from otel_agents.telemetry.introspection import head, is_any, mro, own_dict, type_name
 
 FRAMES = 64  # of each exception, the innermost: a recursion has thousands
 CHAINED = 8
