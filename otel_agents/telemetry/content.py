@@ -9,7 +9,7 @@ from typing import Any
 
 from otel_agents import semconv as names
 from otel_agents.redaction.by_shape import Redact
-from otel_agents.telemetry.introspection import well_formed
+from otel_agents.redaction.surrogates import well_formed
 from otel_agents.telemetry.outcomes import error_type
 from otel_agents.telemetry.stack_traces import stack_of
 from otel_agents.telemetry.values import as_json, message_of, plain

@@ -6,17 +6,16 @@ metaclass' `__eq__`, `__hash__` or `mro` has a say.
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from types import GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any
 
+from otel_agents.redaction.surrogates import well_formed
+
 MAX_ENTRIES = 2048  # entries of one object that are looked at
 LONGEST_NAME = 256
-PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
-STAND_IN = "\uffff"  # a code point that is no character
 HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement or by a newer C module; others are the interpreter's own
 FIELDS = ("__dataclass_fields__", "__pydantic_fields__", "model_fields", "__fields__")  # dataclasses; pydantic from 2.10, 2.0, 1
 FIELD_TYPES = (("dataclasses", "Field"), ("pydantic.fields", "FieldInfo"))
@@ -113,21 +112,3 @@ def head(values: Iterable[Any], count: int) -> list[Any]:
         return list(islice(values, max(count, 0)))
     except RuntimeError:  # changed in that very step
         return []
-
-
-def well_formed(text: str) -> str:
-    """The text without lone surrogates, which no encoding takes."""
-    if text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return mended(text)
-    return text
-
-
-def mended(text: str) -> str:
-    """U+FFFD for each lone surrogate; a pair that was split joins again. By the one error handler that is fast (20 times): it writes `?`."""
-    whole = PAIR.sub(lambda pair: pair[0].encode("utf-16-le", "surrogatepass").decode("utf-16-le"), text)
-    kept = whole.replace(STAND_IN, "\ufffd").replace("?", STAND_IN)
-    return kept.encode("utf-8", "replace").decode().replace("?", "\ufffd").replace(STAND_IN, "?")

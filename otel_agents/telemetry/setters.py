@@ -16,13 +16,6 @@ from otel_agents.telemetry.guard import guard
 from otel_agents.telemetry.introspection import LONGEST_NAME, is_any, mro, own_items
 
 MAX_INTEGER, MAX_FINISH_REASONS = 2**63, 128  # of anything: what the wire has; how many choices a request can have
-USAGE = {
-    "input_tokens": names.USAGE_INPUT_TOKENS,
-    "output_tokens": names.USAGE_OUTPUT_TOKENS,
-    "cache_read_input_tokens": names.USAGE_CACHE_READ_INPUT_TOKENS,
-    "cache_write_input_tokens": names.USAGE_CACHE_WRITE_INPUT_TOKENS,
-    "reasoning_output_tokens": names.USAGE_REASONING_OUTPUT_TOKENS,
-}
 
 
 class Setters:

@@ -20,6 +20,7 @@ import orjson
 
 from otel_agents.redaction.by_name import COMMAND_LINE, VALUE_KEYS, name_beside, named_by
 from otel_agents.redaction.by_shape import Redact, redacted_bytes
+from otel_agents.redaction.surrogates import well_formed
 from otel_agents.telemetry.introspection import (
     FIELD_TYPES,
     LONGEST_NAME,
@@ -37,7 +38,6 @@ from otel_agents.telemetry.introspection import (
     short,
     stored,
     type_name,
-    well_formed,
 )
 
 LIMIT = 65536
