@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 OPERATION = "otel_agents.operation"
 SESSION = "otel_agents.session"
 get_current, attach = _RUNTIME_CONTEXT.get_current, _RUNTIME_CONTEXT.attach  # what the API's functions of these names call
-MEMBER = 1024  # characters of a value that travels as baggage: the header has room for 8192 bytes, and what goes beyond is complained of
+MAX_BAGGAGE_VALUE = 1024  # characters; the header holds 8192 bytes, and the API logs a warning for what exceeds them
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 def set_current(context: Context) -> Context:
-    """Make a context the current one and return the one it replaces; unlike `detach`, putting that back can't fail or log."""
+    """Make a context current and return the previous one; restoring that by another call can't fail or log, unlike `detach`."""
     before = get_current()
     if before is not context:
         attach(context)
@@ -36,20 +36,20 @@ def set_current(context: Context) -> Context:
 
 
 def reset_if_current(before: Context, ours: Context) -> None:
-    """Put `before` back where `ours` is current; elsewhere (a coroutine closed by the collector, another task) leave all as it is."""
+    """Restore `before` if `ours` is current; otherwise (a coroutine closed by the garbage collector, another task) change nothing."""
     if before is not ours and get_current() is ours:
         attach(before)
 
 
 def reset_token(token: Token[Context]) -> None:
-    """Put back what was current when `attach` gave this token, whatever has been left behind since; in another task or thread than that, nothing."""
+    """Restore what was current when `attach` returned this token; in another task or thread do nothing."""
     with suppress(ValueError):
         _RUNTIME_CONTEXT.detach(token)
 
 
 @contextmanager
 def suppress_instrumentation() -> Iterator[None]:
-    """Our own doings are no items: neither ours nor the official instrumentations' (both suppression keys of the API)."""
+    """Suppress instrumentation of our own I/O, by us and by the official instrumentations (both suppression keys of the API)."""
     before = set_current(Context({**get_current(), SUPPRESSED: True, SUPPRESSED_HTTP: True}))
     try:
         yield
@@ -64,8 +64,8 @@ _UTIL_GENAI = "opentelemetry.util.genai._conversation_context"
 
 
 def session_of(context: Context) -> Mapping[str, Any]:
-    """The attributes that the session gives to everything below it; from this process, from baggage, or from util-genai's key."""
-    known: Mapping[str, Any] | None = context.get(SESSION)  # type: ignore[assignment]  # a Context holds objects; this key is ours
+    """The session's attributes, which everything within it carries: set in this process, received as baggage, or under util-genai's key."""
+    known: Mapping[str, Any] | None = context.get(SESSION)  # type: ignore[assignment]  # a Context holds objects; nobody else sets this key
     if known is not None:
         return known
     found = _from_baggage(baggage.get_all(context)) if context.get(BAGGAGE) else NOTHING
@@ -73,31 +73,31 @@ def session_of(context: Context) -> Mapping[str, Any]:
 
 
 def _from_baggage(carried: Mapping[str, object]) -> Mapping[str, Any]:
-    return {_attribute(key): str(value) for key, value in carried.items() if key in _NAMES or key.startswith(semconv.OA_SESSION_PREFIX)}
+    return {_attribute_name(key): str(value) for key, value in carried.items() if key in _NAMES or key.startswith(semconv.OA_SESSION_PREFIX)}
 
 
-def _attribute(key: str) -> str:
+def _attribute_name(key: str) -> str:
     return key.removeprefix(semconv.OA_SESSION_PREFIX)
 
 
-def _member(attribute: str) -> str:
+def _baggage_key(attribute: str) -> str:
     return attribute if attribute in _NAMES else semconv.OA_SESSION_PREFIX + attribute
 
 
 def _from_util_genai(context: Context) -> Mapping[str, Any]:
-    """The conversation that the official util-genai put on the context, if that package is loaded at all."""
+    """The conversation that the official util-genai has set on the context, if that package is loaded."""
     module = sys.modules.get(_UTIL_GENAI)
     conversation = context.get(module.CONVERSATION_ID_KEY) if module else None
     return {semconv.CONVERSATION_ID: conversation} if type(conversation) is str else NOTHING
 
 
 def with_session(context: Context, attributes: Mapping[str, Any]) -> Context:
-    """A context whose session has these attributes too, in this process and, as baggage, in every one it calls."""
+    """A context whose session also has these attributes, in this process and, by baggage, in the services that it calls."""
     merged = {**session_of(context), **attributes}
     carried = context
     for name, value in attributes.items():
-        if len(value) <= MEMBER:
-            carried = baggage.set_baggage(_member(name), value, carried)
+        if len(value) <= MAX_BAGGAGE_VALUE:
+            carried = baggage.set_baggage(_baggage_key(name), value, carried)
     return Context({**carried, SESSION: merged, **_to_util_genai(attributes)})
 
 

@@ -12,12 +12,12 @@ RUN_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8
 WORKFLOW_SECONDS = (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)
 TOKENS = tuple(4**power for power in range(14))
 CALLS = (1, 2, 4, 8, 16, 32, 64, 128)
-SCORES = (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 2, 3, 4, 5, 10, 100)  # most scales are 0 to 1; others are told by their mean
+SCORES = (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 2, 3, 4, 5, 10, 100)  # most scales are 0 to 1; for others the mean is exact
 
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """One row of the table of metrics: how it is made, and which attributes of an operation become its labels."""
+    """One row of the table of metrics. make: the method of a Meter that creates it."""
 
     make: str
     unit: str

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from otel_agents.telemetry.seams import EndedOperation, Metrics
 
 OTHER = "_other"
-SETS = 4096  # sets of labels that are kept ready
-HIGHEST = 1e9  # a score beyond it is none, and would make every mean that it is in worthless
-LONGEST = 128  # characters of a label: what is longer is no name, but may be what somebody said
+MAX_LABEL_SETS = 4096  # cached sets of labels
+MAX_SCORE = 1e9  # larger values are not scores, and would make the mean useless
+MAX_LABEL = 128  # characters; a longer value is not a name and may be content
 
 
 @dataclass(slots=True)
 class Instruments:
-    """Our instruments; `most` distinct values a label, then `_other`."""
+    """Our instruments. most: distinct values that one label may have; further ones become `_other`."""
 
     backend: Backend
     most: int = 100
@@ -31,11 +31,11 @@ class Instruments:
     sets: dict[tuple[Any, ...], Labels] = field(default_factory=dict)
 
     def record(self, name: str, value: float, labels: Labels, origin: Origin | None = None) -> None:
-        """Add or record one value; the origin gives the exemplar its trace."""
+        """Add to a counter or record in a histogram; the origin is the span that an exemplar refers to."""
         (labels.series.get(name) or self._series(name, labels)).take(value, origin)
 
     def record_part(self, name: str, value: float, whole: Labels, part: Part, origin: Origin | None = None) -> None:
-        """The same with a part of these labels and further ones."""
+        """Record with only some of these labels and with additional ones."""
         (whole.series.get((name, part)) or self._series_of_part(name, whole, part)).take(value, origin)
 
     def _series_of_part(self, name: str, whole: Labels, part: Part) -> Series:
@@ -48,25 +48,25 @@ class Instruments:
         return found
 
     def observe(self, name: str, ask: Callable[[], float]) -> None:
-        """A gauge that is asked for its value at each collection."""
+        """Register a gauge whose value is asked for at each collection."""
         self.backend.observe(name, TABLE[name], ask)
 
     def bounded(self, key: str, value: Any) -> Any:
-        """The value, or `_other` where it is too long for a label, or this one has as many values as it may have."""
+        """The value, or `_other` if it is too long or the label already has as many values as allowed."""
         seen = self.seen.setdefault(key, set())
         if value in seen or value == OTHER:
             return value
-        if len(seen) >= self.most or (type(value) is str and len(value) > LONGEST):
+        if len(seen) >= self.most or (type(value) is str and len(value) > MAX_LABEL):
             return OTHER
         seen.add(value)
         return value
 
     def labels(self, keys: tuple[str, ...], attributes: Mapping[str, Any], also: tuple[tuple[str, str], ...] = ()) -> Labels:
-        """Those of the attributes that this metric may carry, and further ones; the same object for the same values."""
+        """The attributes under these keys and additional ones, as labels; the same object for the same values."""
         values = (keys, also, *map(attributes.get, keys))
         known = self.sets.get(values)
         if known is None:
-            if len(self.sets) >= SETS:
+            if len(self.sets) >= MAX_LABEL_SETS:
                 self.sets.clear()
             known = self.sets[values] = Labels({key: self.bounded(key, attributes[key]) for key in keys if key in attributes} | dict(also))
         return known
@@ -90,21 +90,25 @@ OF_AGENT: Part = (AGENT, ())
 MODALITIES = ("text", "image", "audio")
 
 
-def _modality(modality: str) -> Part:
+def _of_modality(modality: str) -> Part:
     return INFERENCE, ((names.TOKEN_MODALITY, modality),)
 
 
-def _split(template: str) -> tuple[tuple[Part, str], ...]:
-    return tuple((_modality(modality), template.format(modality)) for modality in MODALITIES)
+def _modalities(template: str) -> tuple[tuple[Part, str], ...]:
+    return tuple((_of_modality(modality), template.format(modality)) for modality in MODALITIES)
 
 
-UNKNOWN = _modality("unknown")
+UNKNOWN = _of_modality("unknown")
 
 
 USAGE_COUNTERS = (
-    (names.METRIC_CLIENT_INFERENCE_USAGE_INPUT_TOKENS, names.USAGE_INPUT_TOKENS, _split("gen_ai.usage.{}.input_tokens")),
-    (names.METRIC_CLIENT_INFERENCE_USAGE_OUTPUT_TOKENS, names.USAGE_OUTPUT_TOKENS, _split("gen_ai.usage.{}.output_tokens")),
-    (names.METRIC_CLIENT_INFERENCE_USAGE_CACHE_READ_INPUT_TOKENS, names.USAGE_CACHE_READ_INPUT_TOKENS, _split("gen_ai.usage.{}.cache_read.input_tokens")),
+    (names.METRIC_CLIENT_INFERENCE_USAGE_INPUT_TOKENS, names.USAGE_INPUT_TOKENS, _modalities("gen_ai.usage.{}.input_tokens")),
+    (names.METRIC_CLIENT_INFERENCE_USAGE_OUTPUT_TOKENS, names.USAGE_OUTPUT_TOKENS, _modalities("gen_ai.usage.{}.output_tokens")),
+    (
+        names.METRIC_CLIENT_INFERENCE_USAGE_CACHE_READ_INPUT_TOKENS,
+        names.USAGE_CACHE_READ_INPUT_TOKENS,
+        _modalities("gen_ai.usage.{}.cache_read.input_tokens"),
+    ),
     (names.METRIC_CLIENT_INFERENCE_USAGE_CACHE_WRITE_INPUT_TOKENS, names.USAGE_CACHE_WRITE_INPUT_TOKENS, ()),
     (names.METRIC_CLIENT_INFERENCE_USAGE_REASONING_OUTPUT_TOKENS, names.USAGE_REASONING_OUTPUT_TOKENS, ()),
 )
@@ -115,7 +119,7 @@ CALL_SIZES = (
 
 
 def measure_inference(instruments: Metrics, operation: EndedOperation, seconds: float) -> None:
-    """Duration, time to first and per further chunk, tokens by kind and modality, cost."""
+    """Duration, time to first chunk and between chunks, tokens by kind and modality, cost."""
     attributes, origin = operation.labelled(), origin_in(operation.context)
     ended = instruments.labels(INFERENCE_ENDED, attributes)
     instruments.record(names.METRIC_CLIENT_INFERENCE_DURATION, seconds, ended, origin)
@@ -145,10 +149,10 @@ def _measure_tokens(instruments: Metrics, attributes: Mapping[str, Any], ended: 
 
 
 def _by_modality(attributes: Mapping[str, Any], total: int, parts: tuple[tuple[Part, str], ...]) -> list[tuple[Part, int]]:
-    """The total split as far as the provider split it; what is left has an unknown modality."""
-    told = [(part, attributes[name]) for part, name in parts if name in attributes]
-    told.append((UNKNOWN, total - sum([tokens for _, tokens in told])))
-    return [(part, tokens) for part, tokens in told if tokens > 0]
+    """Tokens by modality as far as the provider reported it; the rest of the total has the modality `unknown`."""
+    split = [(part, attributes[name]) for part, name in parts if name in attributes]
+    split.append((UNKNOWN, total - sum([tokens for _, tokens in split])))
+    return [(part, tokens) for part, tokens in split if tokens > 0]
 
 
 def _measure_in_old_names(instruments: Metrics, attributes: Mapping[str, Any], seconds: float, ended: Labels, origin: Origin | None) -> None:
@@ -159,7 +163,7 @@ def _measure_in_old_names(instruments: Metrics, attributes: Mapping[str, Any], s
 
 
 def measure_client(instruments: Metrics, operation: EndedOperation, seconds: float) -> None:
-    """Duration of embeddings, retrieval, memory and the other client operations; what a memory search found."""
+    """Duration of embeddings, retrieval, memory and other client operations; hit or miss of a memory search."""
     attributes = operation.labelled()
     instruments.record(names.METRIC_CLIENT_OPERATION_DURATION, seconds, instruments.labels(CLIENT_ENDED, attributes), origin_in(operation.context))
     if attributes.get(names.OPERATION_NAME) == "search_memory" and names.MEMORY_RECORD_COUNT in attributes:
@@ -170,7 +174,7 @@ def measure_client(instruments: Metrics, operation: EndedOperation, seconds: flo
 
 
 def measure_run(instruments: Metrics, operation: EndedOperation, seconds: float) -> None:
-    """An agent's run: duration, its own model and tool calls, its outcome."""
+    """An agent's run: its duration, number of its own model and tool calls, outcome."""
     run, origin = instruments.labels(RUN, operation.fields), origin_in(operation.context)
     instruments.record(names.METRIC_INVOKE_AGENT_DURATION, seconds, run, origin)
     instruments.record_part(names.METRIC_INVOKE_AGENT_INFERENCE_CALLS, len(operation.inferences), run, OF_AGENT, origin)
@@ -179,11 +183,11 @@ def measure_run(instruments: Metrics, operation: EndedOperation, seconds: float)
     instruments.record_part(names.METRIC_OA_AGENTS_ACTIVE, -1, run, OF_AGENT, origin)
 
 
-MOMENT_NS = 10**9  # between the start of a count and its point: a store sees what grew if both lie in the time that it looks at
+START_BEFORE_NS = 10**9  # between a point's start and its time: a store sees an increase if both are within the time range of the query
 
 
 class DiedRun(Protocol):
-    """What is known of a run whose process died: its attributes; the ids of its trace and span, if they are kept."""
+    """A run whose process died: its attributes, and the ids of its trace and span if they were sampled."""
 
     @property
     def attributes(self) -> Mapping[str, str]: ...
@@ -192,13 +196,13 @@ class DiedRun(Protocol):
 
 
 def died_runs(instruments: Metrics, runs: Iterable[DiedRun], found_at: int, temporality: int) -> Collected:
-    """Runs of a process that died, in the counter that it would have counted them in; found_at: nanoseconds since the epoch."""
+    """The counter of runs as a process that died would have left it, with its runs as `died`. found_at: nanoseconds since the epoch."""
     counted: dict[frozenset[tuple[str, Any]], tuple[Labels, list[tuple[int, int] | None]]] = {}
     for run in runs:
         labels = instruments.labels(AGENT, run.attributes, ((names.OA_OUTCOME, "died"),))
         counted.setdefault(frozenset(labels.items()), (labels, []))[1].append(run.sampled)
     points = [
-        Point(labels, found_at - MOMENT_NS, found_at, {"value": len(ids), "exemplars": [Exemplar(1, found_at, *one) for one in ids[-1:] if one]})
+        Point(labels, found_at - START_BEFORE_NS, found_at, {"value": len(ids), "exemplars": [Exemplar(1, found_at, *one) for one in ids[-1:] if one]})
         for labels, ids in counted.values()
     ]
     row = TABLE[names.METRIC_OA_RUNS]
@@ -206,23 +210,23 @@ def died_runs(instruments: Metrics, runs: Iterable[DiedRun], found_at: int, temp
 
 
 def measure_start_of_run(instruments: Metrics, operation: EndedOperation) -> None:
-    """One more agent is running."""
+    """Count one more running agent."""
     instruments.record(names.METRIC_OA_AGENTS_ACTIVE, 1, instruments.labels(AGENT, operation.fields), origin_in(operation.context))
 
 
 def measure_tool(instruments: Metrics, operation: EndedOperation, seconds: float) -> None:
-    """Duration of a tool call, and the loop that this call made plain, if it did."""
+    """Duration of a tool call, and the loop that it completes, if any."""
     attributes, origin = operation.labelled(), origin_in(operation.context)
     instruments.record(names.METRIC_EXECUTE_TOOL_DURATION, seconds, instruments.labels(TOOL, attributes), origin)
     if operation.loops:
         instruments.record(names.METRIC_OA_LOOPS, 1, instruments.labels(AGENT, attributes), origin)
 
 
-def measure_score(instruments: Metrics, verdict: Mapping[str, Any], judged: Context) -> None:
-    """What an evaluator gave, with an exemplar that leads to what it judged."""
+def measure_score(instruments: Metrics, verdict: Mapping[str, Any], evaluated: Context) -> None:
+    """An evaluator's score, with an exemplar that refers to the operation that was evaluated."""
     score = verdict.get(names.EVALUATION_SCORE_VALUE)
-    if score is not None and 0 <= score <= HIGHEST:
-        instruments.record(names.METRIC_OA_EVALUATION_SCORE, score, instruments.labels(VERDICT, verdict), origin_in(judged))
+    if score is not None and 0 <= score <= MAX_SCORE:
+        instruments.record(names.METRIC_OA_EVALUATION_SCORE, score, instruments.labels(VERDICT, verdict), origin_in(evaluated))
 
 
 def _measure_duration(metric: str, keys: tuple[str, ...]) -> Measure:

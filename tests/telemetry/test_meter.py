@@ -11,7 +11,7 @@ from opentelemetry.sdk.metrics.view import View
 from opentelemetry.trace import SpanContext, TraceFlags
 
 from otel_agents.telemetry.meter import MeterBackend
-from otel_agents.telemetry.metrics import SETS, Instruments
+from otel_agents.telemetry.metrics import MAX_LABEL_SETS, Instruments
 from otel_agents.telemetry.series import Labels, Origin
 
 COST, ACTIVE, AGENT = "otel_agents.cost", "otel_agents.agents.active", ("gen_ai.agent.name",)
@@ -86,7 +86,7 @@ def test_sets_of_labels_are_one_object_each_and_bounded() -> None:
     assert first is instruments.labels(AGENT, {"gen_ai.agent.name": "a"})
     assert first == {"gen_ai.agent.name": "a"}
     assert instruments.labels(AGENT, {}, (("otel_agents.outcome", "ok"),)) == {"otel_agents.outcome": "ok"}
-    for number in range(SETS + 10):
+    for number in range(MAX_LABEL_SETS + 10):
         assert type(instruments.labels(AGENT, {"gen_ai.agent.name": f"a{number}"})) is Labels
-    assert len(instruments.sets) <= SETS
+    assert len(instruments.sets) <= MAX_LABEL_SETS
     assert instruments.labels(AGENT, {"gen_ai.agent.name": "new"}) == {"gen_ai.agent.name": "_other"}
