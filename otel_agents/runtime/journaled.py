@@ -27,9 +27,9 @@ from otel_agents.telemetry.content import Policy
 from otel_agents.telemetry.context import session_of, suppress_instrumentation
 from otel_agents.telemetry.engine import engine
 from otel_agents.telemetry.guard import guard
+from otel_agents.telemetry.meter import MeterBackend
 from otel_agents.telemetry.metrics import DiedRun, Instruments, died_runs
 from otel_agents.telemetry.series import Aggregation
-from otel_agents.telemetry.meter import MeterBackend
 
 if TYPE_CHECKING:
     from otel_agents.config.settings import Settings
