@@ -88,7 +88,7 @@ def capture(**settings: Any) -> Iterator[Telemetry]:
     Failures of otel-agents itself are raised instead of swallowed. If observation was on before, it is started anew afterwards.
     """
     from otel_agents.runtime import lifecycle
-    from otel_agents.telemetry.context import engine
+    from otel_agents.telemetry.engine import engine
 
     before, asked = lifecycle.process.started, lifecycle.process.asked
     lifecycle.shutdown(forget=True)

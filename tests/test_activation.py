@@ -221,7 +221,7 @@ def layered(bare: Path, tmp_path: Path, *folders: Path, code: str = STEP.format(
 
 
 def test_pip_target_with_pythonpath(bare: Path, target: Path, tmp_path: Path) -> None:
-    done = layered(bare, tmp_path, target, code="import otel_agents.telemetry.context as c, sys; print(c.engine.on, sys.modules['sitecustomize'].__file__)")
+    done = layered(bare, tmp_path, target, code="import otel_agents.telemetry.engine as e, sys; print(e.engine.on, sys.modules['sitecustomize'].__file__)")
     assert done.said == (0, f"True {target / 'sitecustomize.py'}\n", "")
     assert layered(bare, tmp_path, target).spans == ["step here"]
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from socketserver import TCPServer
 from typing import TYPE_CHECKING, Any
 
-from otel_agents.telemetry.context import untraced
+from otel_agents.telemetry.context import suppress_instrumentation
 from otel_agents.telemetry.guard import guard
 
 try:
@@ -181,7 +181,7 @@ class Endpoint:
                     self._thread = thread
 
     def _run(self, woken: socket.socket) -> None:
-        with woken, selectors.DefaultSelector() as ready, untraced():
+        with woken, selectors.DefaultSelector() as ready, suppress_instrumentation():
             ready.register(woken, selectors.EVENT_READ)
             while not self._tick_and_serve(ready, woken):
                 pass

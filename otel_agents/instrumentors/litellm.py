@@ -18,7 +18,7 @@ from otel_agents.instrumentors.objects import at, attribute, decimal, field, tex
 from otel_agents.instrumentors.patching import Patches
 from otel_agents.instrumentors.wire import openai_chat, openai_responses
 from otel_agents.instrumentors.wire.openai_chat_stream import ChatChunks
-from otel_agents.telemetry.calls import Call, Plan, Reading, inference
+from otel_agents.telemetry.calls import Call, Extractor, Plan, inference
 
 # providers of model names that have no provider prefix and are missing from litellm's own table of models
 NAMES = (("gpt-", "openai"), ("o1", "openai"), ("o3", "openai"), ("o4", "openai"), ("text-embedding-", "openai"), ("claude-", "anthropic"))
@@ -238,7 +238,7 @@ def of_router(api: Api) -> Signature:
     return Signature(("model", *(name for name in api.names if name != "model")), 1, lambda call: call.instance)
 
 
-def reading(api: Api, called: Signature, streams: str) -> Reading:
+def reading(api: Api, called: Signature, streams: str) -> Extractor:
     """How calls of one function are read; `streams` is the protocol of its streams."""
     protocol = {"stream": "__next__", "async_stream": "__anext__"}[streams]
 
@@ -252,7 +252,7 @@ def reading(api: Api, called: Signature, streams: str) -> Reading:
             attributes[semconv.CONVERSATION_ID] = session
         return attributes
 
-    return Reading(
+    return Extractor(
         operation=api.operation,
         request=request,
         response=api.response,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from otel_agents.telemetry.slots import mro, namespace, stored
+from otel_agents.telemetry.introspection import mro, namespace, stored
 
 LIBRARIES = frozenset({"openai", "litellm"})
 

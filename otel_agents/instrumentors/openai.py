@@ -15,7 +15,7 @@ from otel_agents.instrumentors.objects import attribute, field, parsed, whole
 from otel_agents.instrumentors.patching import Patches
 from otel_agents.instrumentors.wire import openai_chat, openai_responses
 from otel_agents.instrumentors.wire.openai_chat_stream import ChatChunks
-from otel_agents.telemetry.calls import Call, Reading, inference
+from otel_agents.telemetry.calls import Call, Extractor, inference
 
 # how to observe a result, by its class or one of its base classes
 SHAPES = {
@@ -140,11 +140,11 @@ def response_events(call: Call) -> openai_responses.ResponseEvents:
     return openai_responses.ResponseEvents()
 
 
-CHAT = Reading("chat", chat_request, completion_response, chat_input, completion_output, chat_chunks, shape)
-COMPLETION = Reading("text_completion", completion_request, completion_response, prompt_input, completion_output, chat_chunks, shape)
-EMBEDDING = Reading("embeddings", embedding_request, embedding_response, no_content, no_content, shape=shape)
-RESPONSE = Reading("chat", response_request, response_response, response_input, response_output, response_events, shape)
-FETCH = Reading("fetch_response", fetch_request, fetch_response, no_content, response_output, response_events, shape)
+CHAT = Extractor("chat", chat_request, completion_response, chat_input, completion_output, chat_chunks, shape)
+COMPLETION = Extractor("text_completion", completion_request, completion_response, prompt_input, completion_output, chat_chunks, shape)
+EMBEDDING = Extractor("embeddings", embedding_request, embedding_response, no_content, no_content, shape=shape)
+RESPONSE = Extractor("chat", response_request, response_response, response_input, response_output, response_events, shape)
+FETCH = Extractor("fetch_response", fetch_request, fetch_response, no_content, response_output, response_events, shape)
 
 CALLS = (
     ("openai.resources.chat.completions:{}Completions.create", CHAT),

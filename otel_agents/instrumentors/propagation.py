@@ -17,7 +17,8 @@ from opentelemetry import propagate
 
 from otel_agents.instrumentors.patching import Patches
 from otel_agents.instrumentors.registry import installed_hooks
-from otel_agents.telemetry.context import Context, engine, get_current, set_current
+from otel_agents.telemetry.context import Context, get_current, set_current
+from otel_agents.telemetry.engine import engine
 from otel_agents.telemetry.guard import guard
 
 CARRIED = "_otel_agents_carried"

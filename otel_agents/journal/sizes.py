@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from otel_agents.journal.values import Json, cut_from
+from otel_agents.redaction.surrogates import well_formed
 
 LINE_LIMIT = 2**20
 TAIL_LIMIT = 2**16
@@ -100,7 +101,7 @@ def note_missing(record: Json, name: str, length: int, kept: int) -> None:
 def scrubbed(node: Any) -> Any:
     """The same tree without lone surrogates; surrogate pairs are joined."""
     if isinstance(node, str):
-        return node.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return well_formed(node)
     if isinstance(node, list):
         return [scrubbed(part) for part in node]
     return {name: scrubbed(part) for name, part in node.items()} if isinstance(node, dict) else node

@@ -20,7 +20,8 @@ from otel_agents.redaction.urls import without_credentials
 from otel_agents.runtime.journaled import Pipeline
 from otel_agents.runtime.own_providers import preferences
 from otel_agents.sdk.internals import otlp_exporter
-from otel_agents.telemetry.context import SUPPRESSED, engine, get_current
+from otel_agents.telemetry.context import SUPPRESSED, get_current
+from otel_agents.telemetry.engine import engine
 from otel_agents.telemetry.guard import guard
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ class StandardPipeline(Pipeline):
         with guard("after fork"):
             self.forked = True
             self.owner = f"{os.getpid()}-{time.time_ns():x}"
-            self.began, engine.born = time.time_ns(), time.perf_counter_ns()
+            self.began, engine.forked_at = time.time_ns(), time.perf_counter_ns()
             self._renew()
             self._promise_last_words()
 

@@ -25,11 +25,12 @@ from otel_agents.runtime.own_providers import OwnMeterProvider, deltas, is_aggre
 from otel_agents.runtime.process import at_the_end_of_a_worker, at_the_end_of_forked_workers, process_start, service_name, version
 from otel_agents.sdk.internals import HOMES, TAKES, follow, leave, parts, update_resource
 from otel_agents.telemetry.content import Policy
-from otel_agents.telemetry.context import engine, session_of, untraced
+from otel_agents.telemetry.context import session_of, suppress_instrumentation
+from otel_agents.telemetry.engine import engine
 from otel_agents.telemetry.guard import guard
-from otel_agents.telemetry.metrics import DiedRun, Instruments, of_died
+from otel_agents.telemetry.meter import MeterBackend
+from otel_agents.telemetry.metrics import DiedRun, Instruments, died_runs
 from otel_agents.telemetry.series import Aggregation
-from otel_agents.telemetry.sums import Handed
 
 if TYPE_CHECKING:
     from otel_agents.config.settings import Settings
@@ -49,7 +50,7 @@ class Pipeline:
         self.redact = Redactor(settings.content)
         self.providers: dict[str, Any] = {}
         self.own: dict[str, Any] = {}
-        self.forked = engine.born > 0  # its parent had recorded nothing yet, or it would have inherited a pipeline
+        self.forked = engine.forked_at > 0  # its parent had recorded nothing yet, or it would have inherited a pipeline
         self.finished = False
         self.scope = (names.SCOPE, version(), names.SCHEMA_URL)
         self._promised = False
@@ -66,7 +67,7 @@ class Pipeline:
 
         self.began = process_start()
         self.lines = Lines(self.redact)
-        self.store = Store(self.settings, guard, collect=self.collect, dropped=self._dropped, suppress=untraced, count=self._died)
+        self.store = Store(self.settings, guard, collect=self.collect, dropped=self._dropped, suppress=suppress_instrumentation, count=self._died)
         self.reader = self._reader()
         self._exports = Exports()
         self._collected = 0
@@ -225,7 +226,7 @@ class Pipeline:
         engine.records = self._records(self.providers["logs"]) if settings.exports("logs") else None
         engine.follows_parent = follows_parent(getattr(self.providers["traces"], "sampler", None))
         engine.spans = self._spans(self.providers["traces"])
-        engine.over = self._collect_soon if self.forked else None
+        engine.on_root_end = self._collect_soon if self.forked else None
 
     def _serve_readers(self) -> None:
         """Measure for whoever reads the provider of metrics: we aggregate where that is our journal alone, else the provider does."""
@@ -235,13 +236,13 @@ class Pipeline:
         engine.instruments = Instruments(backend, self.settings.metric_cardinality, self.settings.old_metrics)
         engine.instruments.observe(names.METRIC_OA_SHIPPER_LAG, self._lag)
 
-    def _handed(self) -> Handed:
+    def _handed(self) -> MeterBackend:
         """The provider's instruments from now on; what we have counted so far is written."""
         with guard("hand over metrics"):
             if self._write_series():
                 self._begin_series()
                 self.reader.began = time.time_ns()
-        return Handed(self.providers["metrics"].get_meter(*self.scope))
+        return MeterBackend(self.providers["metrics"].get_meter(*self.scope))
 
     @property
     def _aggregates(self) -> bool:
@@ -270,7 +271,7 @@ class Pipeline:
         """In a forked child, which may end without a word: after each outermost operation while it is young, then at this interval."""
         self._go_on_with_scrape()
         now = time.perf_counter_ns()
-        if now - engine.born < YOUNG_NS or now - self._collected > CHILD_COLLECTS_EVERY_NS:
+        if now - engine.forked_at < YOUNG_NS or now - self._collected > CHILD_COLLECTS_EVERY_NS:
             self._collected = now
             self.collect()
 
@@ -304,7 +305,7 @@ class Pipeline:
 
     def _died(self, runs: Iterable[DiedRun], found_at: int) -> Iterable[bytes]:
         """Runs of a dead process as it would have counted them; nothing where nothing is measured."""
-        return series_of(of_died(engine.instruments, runs, found_at, temporality(self.settings)), self.redact) if engine.instruments is not None else ()
+        return series_of(died_runs(engine.instruments, runs, found_at, temporality(self.settings)), self.redact) if engine.instruments is not None else ()
 
     def _count_failures(self) -> None:
         """Telemetry that failed in a guard since the last collection is lost telemetry."""

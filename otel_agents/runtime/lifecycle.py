@@ -14,7 +14,8 @@ from typing import Any
 from otel_agents.config import import_lock
 from otel_agents.redaction.messages import logger
 from otel_agents.runtime.process import uncollected
-from otel_agents.telemetry.context import engine, untraced
+from otel_agents.telemetry.context import suppress_instrumentation
+from otel_agents.telemetry.engine import engine
 from otel_agents.telemetry.guard import guard
 
 
@@ -119,7 +120,7 @@ def _after_fork_in_parent() -> None:
 def _after_fork_in_child() -> None:
     process.lock = threading.RLock()
     import_lock.renew()
-    engine.born = time.perf_counter_ns()
+    engine.forked_at = time.perf_counter_ns()
 
 
 def _follow_forks(pipeline: Any) -> None:
@@ -185,7 +186,7 @@ def _build() -> Any:
     settings, problems = load_forgiving(**process.asked)
     for line in (*problems, *settings.notices):
         logger.warning("otel-agents: %s", line)
-    with untraced():
+    with suppress_instrumentation():
         pipeline = way(settings)(settings, process.watch)
         pipeline.start()
     return pipeline

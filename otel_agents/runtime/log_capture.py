@@ -1,7 +1,7 @@
-"""The standard library's log records: ids on each, and a copy of each as an OpenTelemetry log record.
+"""Captures log records of the standard library: adds trace ids to each, and exports a copy as an OpenTelemetry log record.
 
-Read by one patch of `Logger.callHandlers`, never by a handler on the root logger, which would silence `basicConfig` and the handler of last resort. Its
-own handlers run first: what they have formatted is not formatted again.
+By one patch of `Logger.callHandlers`, not by a handler on the root logger, which would disable `basicConfig` and the handler of last resort. The program's
+handlers run first: a message that they have formatted is not formatted again.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from opentelemetry.trace import format_span_id, format_trace_id
 
 from otel_agents import semconv as names
 from otel_agents.sdk.internals import SeverityNumber
-from otel_agents.telemetry.context import OPERATION, SPAN, SUPPRESSED, Context, engine, get_current, session_of
+from otel_agents.telemetry.context import OPERATION, SPAN, SUPPRESSED, Context, get_current, session_of
+from otel_agents.telemetry.engine import engine
 from otel_agents.telemetry.events import exception_attributes
 from otel_agents.telemetry.guard import guard
+from otel_agents.telemetry.introspection import LONGEST_NAME, MAX_ENTRIES, exact, head, own_items
 from otel_agents.telemetry.operations import Operation
-from otel_agents.telemetry.slots import LONGEST_NAME, MAX_ENTRIES, exact, head, own_items
 from otel_agents.telemetry.values import LIMIT, plain
 
-HIDDEN = ("otel_agents", "opentelemetry")
-STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "otelTraceID", "otelSpanID", "otelTraceSampled"}
-TEXTS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
+NOT_CAPTURED = ("otel_agents", "opentelemetry")
+STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "otelTraceID", "otelSpanID", "otelTraceSampled"}
+SEVERITY_TEXTS = {"WARNING": "WARN", "CRITICAL": "FATAL"}
 SEVERITIES = ((50, SeverityNumber.FATAL), (40, SeverityNumber.ERROR), (30, SeverityNumber.WARN), (20, SeverityNumber.INFO), (10, SeverityNumber.DEBUG))
-EXTRA = 100  # of a record's own fields; the SDK warns, on the program's standard error, of what it leaves out beyond 128 attributes
+MAX_EXTRA = 100  # fields of `extra`; beyond 128 attributes the SDK drops them with a warning on the program's standard error
 NUMBERS = frozenset({int, float, bool, type(None)})
 ARGUMENTS = (tuple, dict)
 
@@ -34,14 +35,14 @@ _original: list[Callable[[logging.Logger, logging.LogRecord], None]] = []
 
 
 def observe() -> None:
-    """See every record that a logger hands to its handlers from now on."""
+    """Capture every record that a logger passes to its handlers from now on."""
     if _original:
         return
     original = logging.Logger.callHandlers
     _original.append(original)
 
     def callHandlers(self: logging.Logger, record: logging.LogRecord) -> None:
-        if not engine.on or _is_hidden(self.name):
+        if not engine.on or _is_not_captured(self.name):
             return original(self, record)
         context = get_current()
         _mark(record, context)
@@ -54,17 +55,17 @@ def observe() -> None:
 
 
 def release() -> None:
-    """See them no more."""
+    """Stop capturing."""
     if _original:
-        logging.Logger.callHandlers = _original.pop()  # type: ignore[assignment,method-assign]  # as it was
+        logging.Logger.callHandlers = _original.pop()  # type: ignore[assignment,method-assign]  # the original
 
 
-def _is_hidden(name: str) -> bool:
-    return name.partition(".")[0] in HIDDEN
+def _is_not_captured(name: str) -> bool:
+    return name.partition(".")[0] in NOT_CAPTURED
 
 
 def _mark(record: logging.LogRecord, context: Context) -> None:
-    """The ids of the running span, under the names of the official logging instrumentation; none outside of spans."""
+    """Set the current span's ids under the names of the official logging instrumentation; none outside of spans."""
     span: Any = context.get(SPAN)
     if span is None:
         return
@@ -75,28 +76,28 @@ def _mark(record: logging.LogRecord, context: Context) -> None:
 
 def _export(record: logging.LogRecord, context: Context) -> None:
     if engine.spans is None and not context.get(SUPPRESSED):
-        engine.prepare()  # the level that the settings ask for is known from here on
+        engine.prepare()  # sets the log level of the settings
     if record.levelno < engine.log_level or context.get(SUPPRESSED):
         return
     with guard("log record"):
         if engine.policy is not None and engine.records is not None:
-            level, text = severity(record.levelno), TEXTS.get(record.levelname, record.levelname)
-            told, created = str(engine.policy.attribute(body(record))), int(record.created * 1e9)
-            engine.records.emit(record.name, context, attributes(record, context), level, text, created, time_ns(), told)
+            level, text = severity(record.levelno), SEVERITY_TEXTS.get(record.levelname, record.levelname)
+            text_of_body, created = str(engine.policy.attribute(body(record))), int(record.created * 1e9)
+            engine.records.emit(record.name, context, attributes(record, context), level, text, created, time_ns(), text_of_body)
 
 
 def severity(level: int) -> SeverityNumber:
-    """The number for a level of the standard library; levels of the program's own count as the next lower one."""
+    """The number for a level of the standard library; custom levels count as the next lower one."""
     return next((number for least, number in SEVERITIES if level >= least), SeverityNumber.TRACE)
 
 
 def body(record: logging.LogRecord) -> str:
-    """The message as a handler has formatted it; else formatted without running code of the arguments' own."""
+    """The message as a handler has formatted it, else formatted without running the arguments' own code."""
     known = vars(record).get("message")
     if type(known) is str:
         return known
     message, arguments = record.msg, record.args
-    template = message if type(message) is str else str(plain(message))  # a number may have more digits than Python writes
+    template = message if type(message) is str else str(plain(message))  # an integer may exceed the limit of digits of `str`
     if type(arguments) not in ARGUMENTS or not arguments or len(template) > LIMIT:
         return template
     try:
@@ -112,18 +113,18 @@ def _safe(arguments: Any) -> Any:
 
 
 def _readable(value: Any) -> Any:
-    """The value as plain data of limited size; what is cut is redacted before."""
+    """The value as plain data of limited size, redacted before truncation."""
     if type(value) is str and len(value) <= LIMIT:
         return value
     return value if exact(value) in NUMBERS or engine.policy is None else engine.policy.read(value)
 
 
 def attributes(record: logging.LogRecord, context: Context) -> dict[str, Any]:
-    """What the record's `extra` gave, where it was written, its exception, and the agent and session it belongs to."""
+    """The record's `extra`, code location and exception, and the agent and session that it belongs to."""
     policy, running = engine.policy, context.get(OPERATION)
-    assert policy is not None  # _export has looked
-    extra = [(name, value) for name, value in vars(record).items() if type(name) is str and 0 < len(name) <= LONGEST_NAME and name not in STANDARD]
-    given = {policy.redact(name): policy.attribute(value, name) for name, value in extra[:EXTRA]}
+    assert policy is not None  # _export has checked
+    extra = [(name, value) for name, value in vars(record).items() if type(name) is str and 0 < len(name) <= LONGEST_NAME and name not in STANDARD_FIELDS]
+    given = {policy.redact(name): policy.attribute(value, name) for name, value in extra[:MAX_EXTRA]}
     agent = running.agent_name() if isinstance(running, Operation) else None
     return {
         **{name: value for name, value in given.items() if value is not None},

@@ -1,7 +1,7 @@
-"""Around a function, in its own colour: begin, let the program's code run as if nobody watched, end.
+"""Wraps functions so that each call is an operation. A wrapper is what it wraps: a plain function, coroutine function, generator function or async one.
 
-The function never stands inside a guard, and the stack grows by one frame. The operation's context is current only while the function's body runs: through a
-coroutine once, through a generator at each step, where what the body had made current comes back with the next step.
+The function is never called inside a guard, and a traceback gains one frame. The operation's context is current only while the function's body runs: once for
+a coroutine, at each step for a generator, where the context that the body leaves at a `yield` is restored at the next step.
 """
 
 from __future__ import annotations
@@ -11,19 +11,23 @@ import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from dataclasses import dataclass
 from types import AsyncGeneratorType, CodeType, CoroutineType, FunctionType, GeneratorType, MethodType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from otel_agents import semconv as names
-from otel_agents.telemetry.context import attach, engine, get_current, reset_if_current, reset_token, set_current
+from otel_agents.telemetry.context import attach, get_current, reset_if_current, reset_token, set_current
+from otel_agents.telemetry.engine import engine
 from otel_agents.telemetry.guard import guard
 from otel_agents.telemetry.kinds import KINDS
 from otel_agents.telemetry.operations import Operation, begin, would_begin
+
+if TYPE_CHECKING:
+    from otel_agents.telemetry.seams import Chunks
 
 Function = Callable[..., Any]
 
 
 class Call:
-    """The arguments of one call, the instance first where it is a method."""
+    """The arguments of one call, for a method with the instance first."""
 
     __slots__ = ("args", "kwargs")
 
@@ -37,7 +41,7 @@ class Call:
         return self.args[0]
 
     def get(self, name: str, position: int | None = None, default: Any = None) -> Any:
-        """An argument by keyword, else by position, counted with the instance as 0."""
+        """An argument by keyword, else by position, where the instance counts as 0."""
         if name in self.kwargs:
             return self.kwargs[name]
         return self.args[position] if position is not None and position < len(self.args) else default
@@ -47,70 +51,70 @@ class Plan(Protocol):
     """How a function is observed. Neither method may raise."""
 
     def begin(self, call: Call) -> Operation | None:
-        """Start its operation; None: let the call through unobserved."""
+        """Start the operation; None if this call is not observed."""
 
     def end(self, operation: Operation, call: Call, result: Any) -> Any:
-        """Read the result and end the operation; gives what the caller gets: the result, or a stream that ends the operation later."""
+        """Read the result and end the operation. Returns what the caller gets: the result, or a stream that ends the operation later."""
 
 
 def around(function: Function, plan: Plan) -> Function:
-    """The function, observed by the plan: same colour, signature, name and laziness."""
-    make, flag = _colour(function)
+    """The function wrapped by the plan, with the same signature and name, as lazy or asynchronous as before."""
+    make, flag = _wrapper_for(function)
     observed = make(function, plan)
     observed.__name__, observed.__qualname__ = _names(function)
-    wrapper = functools.update_wrapper(_behind_door(observed, function, flag) if flag else observed, function)
-    for name in SHOWN.get(type(function), ()):
+    wrapper = functools.update_wrapper(_checking_arguments(observed, function, flag) if flag else observed, function)
+    for name in FORWARDED.get(type(function), ()):
         setattr(wrapper, name, getattr(function, name))
     return wrapper
 
 
 def _names(function: Any) -> tuple[str, str]:
-    """What a call's coroutine or generator would be called: a partial has no name, and an object's call has its own."""
+    """The names that its coroutine or generator would have: those of a partial's function, of a callable object's `__call__`."""
     while isinstance(function, functools.partial):
         function = function.func
     call = function if hasattr(function, "__qualname__") else type(function).__call__
     return getattr(call, "__name__", "call"), getattr(call, "__qualname__", "call")
 
 
-def _colour(function: Function) -> tuple[Callable[[Function, Plan], Function], int]:
-    """How functions of this colour are observed, and the flag that the code of such a function has."""
+def _wrapper_for(function: Function) -> tuple[Callable[[Function, Plan], Function], int]:
+    """What wraps functions of this sort, and the flag that their code has (0 for plain functions)."""
     call = function if isinstance(function, FunctionType | functools.partial) else getattr(type(function), "__call__", function)  # noqa: B004 - the method itself
-    return next(((make, flag) for is_one, make, flag in COLOURS if is_one(function) or is_one(call)), (_plain, 0))
+    return next(((make, flag) for is_one, make, flag in WRAPPERS if is_one(function) or is_one(call)), (_plain, 0))
 
 
-def _behind_door(observed: Function, function: Function, flag: int) -> Function:
-    """What lazy functions do at once: they refuse wrong arguments at the call, not when somebody begins what it gave."""
-    door = _door(function) if type(function) is FunctionType else _open_door
+def _checking_arguments(observed: Function, function: Function, flag: int) -> Function:
+    """Check arguments at the call as a lazy function does, not at the first step of the coroutine or generator."""
+    check = _signature_check(function) if type(function) is FunctionType else _accept_anything
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         if not engine.on:
             return function(*args, **kwargs)
-        door(*args, **kwargs)
+        check(*args, **kwargs)
         return observed(*args, **kwargs)
 
     wrapper.__name__ = observed.__name__
-    return _flagged(wrapper, flag)
+    return _with_flag(wrapper, flag)
 
 
-def _open_door(*args: Any, **kwargs: Any) -> None:
-    """Takes anything."""
+def _accept_anything(*args: Any, **kwargs: Any) -> None:
+    """For callables whose signature is not known from code."""
 
 
-def _door(function: FunctionType) -> FunctionType:
-    """A function that takes the same arguments and refuses the same ones in the same words, and does nothing."""
+def _signature_check(function: FunctionType) -> FunctionType:
+    """An empty function with the same signature, so that Python itself raises the same TypeError for wrong arguments."""
     code = function.__code__
     starred = code.co_flags & (inspect.CO_VARARGS | inspect.CO_VARKEYWORDS)
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + starred.bit_count()]
-    takes = {name: getattr(code, name) for name in ("co_argcount", "co_posonlyargcount", "co_kwonlyargcount", "co_name", "co_qualname")}
-    flags = _nothing.__code__.co_flags | starred
-    door = FunctionType(
-        _nothing.__code__.replace(**takes, co_varnames=names, co_nlocals=len(names), co_flags=flags), {}, function.__name__, function.__defaults__
+    counts = {name: getattr(code, name) for name in ("co_argcount", "co_posonlyargcount", "co_kwonlyargcount", "co_name", "co_qualname")}
+    flags = _empty.__code__.co_flags | starred
+    check = FunctionType(
+        _empty.__code__.replace(**counts, co_varnames=names, co_nlocals=len(names), co_flags=flags), {}, function.__name__, function.__defaults__
     )
-    door.__kwdefaults__, door.__qualname__ = function.__kwdefaults__, function.__qualname__
-    return door
+    check.__kwdefaults__, check.__qualname__ = function.__kwdefaults__, function.__qualname__
+    return check
 
 
-def _nothing() -> None:
+def _empty() -> None:
     return None
 
 
@@ -174,7 +178,7 @@ def _generator(function: Function, plan: Plan) -> Function:
             except BaseException as error:
                 set_current(before)
                 operation.fail(error)
-                sent = None  # what was thrown in has a traceback that holds this frame: a circle
+                sent = None  # an exception that was thrown in has a traceback that holds this frame: a reference cycle
                 raise
             saved = set_current(before)
             operation.chunk()
@@ -185,7 +189,7 @@ def _generator(function: Function, plan: Plan) -> Function:
                 resume, sent = resume.__self__.throw, error
 
     awaitable = type(function) is FunctionType and function.__code__.co_flags & inspect.CO_ITERABLE_COROUTINE
-    return _flagged(observed, inspect.CO_ITERABLE_COROUTINE) if awaitable else observed
+    return _with_flag(observed, inspect.CO_ITERABLE_COROUTINE) if awaitable else observed
 
 
 def _async_generator(function: Function, plan: Plan) -> Function:
@@ -201,7 +205,7 @@ def _async_generator(function: Function, plan: Plan) -> Function:
             token = attach(saved)
             try:
                 value = await resume(sent)
-                if inner.ag_frame is None:  # the loop has closed it before us, and `athrow` then gives None
+                if inner.ag_frame is None:  # the event loop has closed it already, and `athrow` then returns None
                     raise sent
             except StopAsyncIteration:
                 set_current(before)
@@ -209,7 +213,7 @@ def _async_generator(function: Function, plan: Plan) -> Function:
                     plan.end(operation, call, None)
                 return
             except BaseException as error:
-                reset_token(token)  # not by force: the collector closes it wherever it happens to run
+                reset_token(token)  # not set_current: the garbage collector may close the generator in any context
                 if operation is not None:
                     operation.fail(error)
                 sent = None
@@ -226,37 +230,37 @@ def _async_generator(function: Function, plan: Plan) -> Function:
     return observed
 
 
-COLOURS: tuple[tuple[Callable[[Any], bool], Callable[[Function, Plan], Function], int], ...] = (
+WRAPPERS: tuple[tuple[Callable[[Any], bool], Callable[[Function, Plan], Function], int], ...] = (
     (inspect.iscoroutinefunction, _coroutine, inspect.CO_COROUTINE),
     (inspect.isgeneratorfunction, _generator, inspect.CO_GENERATOR),
     (inspect.isasyncgenfunction, _async_generator, inspect.CO_ASYNC_GENERATOR),
 )
-SHOWN: Mapping[type, tuple[str, ...]] = {  # what programs ask of callables that are no functions
+FORWARDED: Mapping[type, tuple[str, ...]] = {  # attributes that programs read from callables other than functions
     type(functools.cache(len)): ("cache_info", "cache_clear"),
     functools.partial: ("func", "args", "keywords"),
     MethodType: ("__self__", "__func__"),
 }
 
 
-def _flagged(wrapper: FunctionType | Function, flag: int) -> Function:
-    """The same function, whose code also says what its calls return: `inspect` then sees the colour of what it wraps, at no cost a call."""
+def _with_flag(wrapper: FunctionType | Function, flag: int) -> Function:
+    """The same function with this code flag, by which `inspect` knows what it returns; costs nothing per call."""
     assert isinstance(wrapper, FunctionType)
     code: CodeType = wrapper.__code__.replace(co_flags=wrapper.__code__.co_flags | flag)
     return FunctionType(code, wrapper.__globals__, wrapper.__name__, wrapper.__defaults__, wrapper.__closure__)
 
 
-# ------------------------------------------------------------------------------------------------ what a plain function returned
+# ------------------------------------------------------------------------------------------------ coroutines and generators that plain functions return
 
 
 def settle(operation: Operation, plan: Plan, call: Call, result: Any) -> Any:
-    """End the operation with the result, or, where that is a coroutine or a generator, when that has run."""
+    """End the operation with the result, or, if that is a coroutine or generator, when it has finished."""
     kind = type(result)
-    follow = FOLLOWED.get(kind) if type(kind) is type else None  # another metaclass brings its own `__hash__`
+    follow = LAZY.get(kind) if type(kind) is type else None  # a metaclass may define `__hash__`
     return follow(operation, plan, call, result) if follow is not None else plan.end(operation, call, result)
 
 
-class _Running:
-    """A plan whose operation has begun already: what a plain function returned is followed to its end."""
+class _BegunPlan:
+    """The plan for what a plain function returned: its operation has begun already."""
 
     __slots__ = ("_operation", "_plan")
 
@@ -271,8 +275,8 @@ class _Running:
         return self._plan.end(operation, call, result)
 
 
-class _Pending:
-    """What a plain function gave away, until somebody begins it; where nobody ever does, its operation ends with it."""
+class _Unstarted:
+    """Returns what a plain function returned, once; if it is never asked for, the operation ends when this is garbage collected."""
 
     __slots__ = ("_operation", "_result")
 
@@ -287,49 +291,39 @@ class _Pending:
         if self._result is not None:
             self._operation.stop("cancelled")
             if type(self._result) is CoroutineType:
-                self._result.close()  # that it was never awaited is said of the one around it
+                self._result.close()  # "was never awaited" is warned of the outer coroutine alone
 
 
-def _follow(colour: Callable[[Function, Plan], Function]) -> Callable[[Operation, Plan, Call, Any], Any]:
+def _follow(wrap: Callable[[Function, Plan], Function]) -> Callable[[Operation, Plan, Call, Any], Any]:
     def follow(operation: Operation, plan: Plan, call: Call, result: Any) -> Any:
-        made = colour(_Pending(operation, result), _Running(operation, plan))(*call.args, **call.kwargs)
-        made.__name__, made.__qualname__ = result.__name__, result.__qualname__
-        return made
+        followed = wrap(_Unstarted(operation, result), _BegunPlan(operation, plan))(*call.args, **call.kwargs)
+        followed.__name__, followed.__qualname__ = result.__name__, result.__qualname__
+        return followed
 
     return follow
 
 
-FOLLOWED: Mapping[type, Callable[[Operation, Plan, Call, Any], Any]] = {
+LAZY: Mapping[type, Callable[[Operation, Plan, Call, Any], Any]] = {
     CoroutineType: _follow(_coroutine),
     GeneratorType: _follow(_generator),
     AsyncGeneratorType: _follow(_async_generator),
 }
 
 
-# ------------------------------------------------------------------------------------------------ a client library's calls
+# ------------------------------------------------------------------------------------------------ calls of client libraries
 
 
-class Chunks(Protocol):
-    """Folds the chunks of one streamed response into what a whole response would have been."""
-
-    def add(self, chunk: Any) -> None:
-        """Take in one chunk."""
-
-    def response(self) -> Any:
-        """What `Reading.response` and `Reading.output` read."""
-
-
-def _whole(call: Call, result: Any) -> str:
+def _is_value(call: Call, result: Any) -> str:
     return "value"
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """How one method of a client library is read: pure functions from its objects to attributes (None: absent).
+class Extractor:
+    """Extracts attributes from the calls of one method of a client library: pure functions (None in a mapping: absent).
 
-    operation: a row of the table of kinds; request: attributes known before the call, also the provider where it isn't always the same; response: of the
-    (folded) response; input, output: content, asked for only where it may be captured; chunks: a fresh folder for a streamed response;
-    shape: "value" | "stream" | "async_stream" | "opaque" (nobody may read it).
+    operation: a row of the table of kinds; request: attributes known before the call, the provider too if it varies; response: attributes of the (accumulated)
+    response; input, output: content, called only if content is captured; chunks: makes an accumulator for a streamed response;
+    shape: "value" | "stream" | "async_stream" | "opaque" (must not be read).
     """
 
     operation: str
@@ -338,21 +332,21 @@ class Reading:
     input: Callable[[Call], dict[str, Any]]
     output: Callable[[Any], dict[str, Any]]
     chunks: Callable[[Call], Chunks] | None = None
-    shape: Callable[[Call, Any], str] = _whole
+    shape: Callable[[Call, Any], str] = _is_value
 
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """The plan of a client library's method."""
+    """The plan for a method of a client library."""
 
     provider: str
-    reading: Reading
+    reading: Extractor
 
     def begin(self, call: Call) -> Operation | None:
-        """Start the operation from what the request says."""
+        """Start the operation with the request's attributes."""
         with guard("read request"):
             kind = KINDS[self.reading.operation]
-            if not would_begin(kind):  # a client inside a client: its request need not be read
+            if not would_begin(kind):  # a client called by another client: no need to read the request
                 return None
             operation = begin(kind, {names.PROVIDER_NAME: self.provider, **self.reading.request(call)})
             if operation is not None and engine.policy is not None and engine.policy.captures:
@@ -362,11 +356,11 @@ class Inference:
         return None
 
     def end(self, operation: Operation, call: Call, result: Any) -> Any:
-        """Read the response, or hand out a stream that is read as the program reads it."""
+        """Read the response, or return a proxy of the stream that reads it along with the program."""
         with guard("read response"):
             shape = self.reading.shape(call, result)
             if shape in ("stream", "async_stream") and self.reading.chunks is not None:
-                from otel_agents.telemetry import streams  # wrapt takes 36 ms to import, and only streams need it
+                from otel_agents.telemetry import streams  # importing wrapt takes 36 ms, and only streams need it
 
                 return streams.follow(shape, result, operation, self.reading.chunks(call), self.read)
             if shape == "value":
@@ -375,13 +369,13 @@ class Inference:
         return result
 
     def read(self, operation: Operation, response: Any) -> None:
-        """Take what the response says, and its content where that may be captured."""
+        """Set the response's attributes, and capture its content if the policy allows."""
         with guard("read response"):
             operation.set(self.reading.response(response))
             if engine.policy is not None and engine.policy.captures:
                 operation.capture(self.reading.output(response))
 
 
-def inference(provider: str, reading: Reading) -> Plan:
+def inference(provider: str, reading: Extractor) -> Plan:
     """Observe a method of a client library that calls a model."""
     return Inference(provider, reading)

@@ -1,9 +1,9 @@
-"""What runs now: the engine's state and the session, read from, set in and carried by the OpenTelemetry context."""
+"""The OpenTelemetry context: what is current, how it is set and reset, and the session that it carries, also as baggage to other processes."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -17,54 +17,14 @@ from otel_agents.sdk.internals import BAGGAGE, SPAN, SUPPRESSED, SUPPRESSED_HTTP
 if TYPE_CHECKING:
     from contextvars import Token
 
-    from otel_agents.telemetry.content import Policy
-    from otel_agents.telemetry.metrics import Instruments
-    from otel_agents.telemetry.seams import Records, Spans
-
 OPERATION = "otel_agents.operation"
 SESSION = "otel_agents.session"
-MEMBER = 1024  # characters of a value that travels as baggage: the header has room for 8192 bytes, and what goes beyond is complained of
+MAX_BAGGAGE_VALUE = 1024  # characters; the header holds 8192 bytes, and the API logs a warning for what exceeds them
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-class Engine:
-    """The process's one engine: off until `start()` or the environment variable says otherwise, prepared at its first item."""
-
-    __slots__ = ("born", "failures", "follows_parent", "instruments", "log_level", "on", "over", "policy", "prepare", "records", "spans", "strict")
-
-    def __init__(self) -> None:
-        self.born = 0  # perf_counter_ns() of the fork that made this process, if one did; the wall clock may be set back
-        self.failures: dict[str, int] = {}
-        self.strict = False
-        self.reset()
-
-    def reset(self) -> None:
-        """Be off, as before the first start."""
-        self.on = False
-        self.prepare: Callable[[], None] = _nothing
-        self.over: Callable[[], None] | None = None  # told when an outermost operation has ended, where somebody wants to know
-        self.spans: Spans | None = None
-        self.records: Records | None = None
-        self.instruments: Instruments | None = None
-        self.policy: Policy | None = None
-        self.follows_parent = True
-        self.log_level = 20
-
-    def switch_on(self, prepare: Callable[[], None]) -> None:
-        """From now on calls are observed; `prepare` fills in spans, records, instruments and policy when the first one comes."""
-        self.prepare = prepare
-        self.on = True
-
-
-def _nothing() -> None:
-    return None
-
-
-engine = Engine()
-
-
 def set_current(context: Context) -> Context:
-    """Make a context the current one and return the one it replaces; unlike `detach`, putting that back can't fail or log."""
+    """Make a context current and return the previous one; restoring that by another call can't fail or log, unlike `detach`."""
     before = get_current()
     if before is not context:
         attach(context)
@@ -72,20 +32,20 @@ def set_current(context: Context) -> Context:
 
 
 def reset_if_current(before: Context, ours: Context) -> None:
-    """Put `before` back where `ours` is current; elsewhere (a coroutine closed by the collector, another task) leave all as it is."""
+    """Restore `before` if `ours` is current; otherwise (a coroutine closed by the garbage collector, another task) change nothing."""
     if before is not ours and get_current() is ours:
         attach(before)
 
 
 def reset_token(token: Token[Context]) -> None:
-    """Put back what was current when `attach` gave this token, whatever has been left behind since; in another task or thread than that, nothing."""
+    """Restore what was current when `attach` returned this token; in another task or thread do nothing."""
     with suppress(ValueError):
         detach(token)
 
 
 @contextmanager
-def untraced() -> Iterator[None]:
-    """Our own doings are no items: neither ours nor the official instrumentations' (both suppression keys of the API)."""
+def suppress_instrumentation() -> Iterator[None]:
+    """Suppress instrumentation of our own I/O, by us and by the official instrumentations (both suppression keys of the API)."""
     before = set_current(Context({**get_current(), SUPPRESSED: True, SUPPRESSED_HTTP: True}))
     try:
         yield
@@ -99,8 +59,8 @@ _NAMES = {semconv.CONVERSATION_ID: semconv.CONVERSATION_ID, semconv.USER_ID: sem
 
 
 def session_of(context: Context) -> Mapping[str, Any]:
-    """The attributes that the session gives to everything below it; from this process, from baggage, or from util-genai's key."""
-    known: Mapping[str, Any] | None = context.get(SESSION)  # type: ignore[assignment]  # a Context holds objects; this key is ours
+    """The session's attributes, which everything within it carries: set in this process, received as baggage, or under util-genai's key."""
+    known: Mapping[str, Any] | None = context.get(SESSION)  # type: ignore[assignment]  # a Context holds objects; nobody else sets this key
     if known is not None:
         return known
     found = _from_baggage(baggage.get_all(context)) if context.get(BAGGAGE) else NOTHING
@@ -108,31 +68,31 @@ def session_of(context: Context) -> Mapping[str, Any]:
 
 
 def _from_baggage(carried: Mapping[str, object]) -> Mapping[str, Any]:
-    return {_attribute(key): str(value) for key, value in carried.items() if key in _NAMES or key.startswith(semconv.OA_SESSION_PREFIX)}
+    return {_attribute_name(key): str(value) for key, value in carried.items() if key in _NAMES or key.startswith(semconv.OA_SESSION_PREFIX)}
 
 
-def _attribute(key: str) -> str:
+def _attribute_name(key: str) -> str:
     return key.removeprefix(semconv.OA_SESSION_PREFIX)
 
 
-def _member(attribute: str) -> str:
+def _baggage_key(attribute: str) -> str:
     return attribute if attribute in _NAMES else semconv.OA_SESSION_PREFIX + attribute
 
 
 def _from_util_genai(context: Context) -> Mapping[str, Any]:
-    """The conversation that the official util-genai put on the context, if that package is loaded at all."""
+    """The conversation that the official util-genai has set on the context, if that package is loaded."""
     module = sys.modules.get(UTIL_GENAI)
     conversation = context.get(module.CONVERSATION_ID_KEY) if module else None
     return {semconv.CONVERSATION_ID: conversation} if type(conversation) is str else NOTHING
 
 
 def with_session(context: Context, attributes: Mapping[str, Any]) -> Context:
-    """A context whose session has these attributes too, in this process and, as baggage, in every one it calls."""
+    """A context whose session also has these attributes, in this process and, by baggage, in the services that it calls."""
     merged = {**session_of(context), **attributes}
     carried = context
     for name, value in attributes.items():
-        if len(value) <= MEMBER:
-            carried = baggage.set_baggage(_member(name), value, carried)
+        if len(value) <= MAX_BAGGAGE_VALUE:
+            carried = baggage.set_baggage(_baggage_key(name), value, carried)
     return Context({**carried, SESSION: merged, **_to_util_genai(attributes)})
 
 
@@ -149,14 +109,12 @@ __all__ = [
     "SPAN",
     "SUPPRESSED",
     "Context",
-    "Engine",
     "attach",
-    "engine",
     "get_current",
     "reset_if_current",
     "reset_token",
     "session_of",
     "set_current",
-    "untraced",
+    "suppress_instrumentation",
     "with_session",
 ]

@@ -1,4 +1,4 @@
-"""A telemetry failure stops here, and is counted: nothing of ours ever reaches the program."""
+"""Failures of telemetry are caught here and counted: no exception of ours reaches the program."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from functools import lru_cache
 from types import TracebackType
 from typing import Any
 
-from otel_agents.telemetry.context import engine
+from otel_agents.telemetry.engine import engine
 
 Steps = Iterable[tuple[str, Callable[[Any], None]]]
 logger = logging.getLogger("otel_agents")
 
 
 class Guard:
-    """Swallows and counts any `Exception` of the block; `where` names the block in `doctor` and in the debug log.
+    """Swallows and counts any `Exception` in the block; `where` names the block in `doctor` and in the debug log.
 
-    With `each`, the only place that catches `Exception`. The user's own call never stands inside one.
+    Besides `each` the only place that catches `Exception`. The program's own functions are never called inside a guard.
     """
 
     __slots__ = ("where",)
@@ -25,7 +25,7 @@ class Guard:
     def __init__(self, where: str) -> None:
         self.where = where
 
-    __enter__ = staticmethod(bool)  # nothing to do, and no frame for it
+    __enter__ = staticmethod(bool)  # does nothing, without a Python frame
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
         if error is None or not isinstance(error, Exception):
@@ -33,11 +33,11 @@ class Guard:
         return swallow(self.where, error)
 
 
-def each(steps: Steps, given: Any) -> None:
-    """Take every step, each in a guard of its name: one that fails keeps none of the others from being taken."""
+def each(steps: Steps, subject: Any) -> None:
+    """Run every step in a guard of its own: one that fails does not keep the others from running."""
     for where, step in steps:
         try:
-            step(given)
+            step(subject)
         except Exception as error:
             if not swallow(where, error):
                 raise
@@ -45,12 +45,12 @@ def each(steps: Steps, given: Any) -> None:
 
 @lru_cache(maxsize=256)
 def guard(where: str) -> Guard:
-    """The guard of this name: `with guard("read response"):`; it holds nothing of a block, so one serves all."""
+    """The guard of this name, `with guard("read response"):`; it has no state, so one object serves every block."""
     return Guard(where)
 
 
 def swallow(where: str, error: Exception) -> bool:
-    """Count one telemetry failure; False (raise it again) in our own suite, which wants to see them."""
+    """Count a failure; False (raise it again) in strict mode, which tests use."""
     engine.failures[where] = engine.failures.get(where, 0) + 1
     if engine.strict:
         return False

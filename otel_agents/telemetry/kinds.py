@@ -1,4 +1,4 @@
-"""The table of kinds: what each operation is called, which span and metrics it has, what is done when it ends (semconv/README.md §1-2)."""
+"""The table of kinds of operations: name, span, metrics and event of each, and what is derived when it ends (semconv/README.md §1-2)."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ from otel_agents.telemetry import metrics
 
 if TYPE_CHECKING:
     from otel_agents.telemetry.metrics import Measure
-    from otel_agents.telemetry.operations import Operation
+    from otel_agents.telemetry.seams import EndedOperation
 
-CUSTOM_PROVIDER = "custom"  # a model of the program's own: the provider's name is required, and this enum is open
-UNNAMED_TOOL = "unnamed"  # a block that the program gave no name: the tool's name is required, too
-AGAIN = 3  # calls of one tool with the same arguments in one run, from which on it is a loop
+CUSTOM_PROVIDER = "custom"  # for a model of the program's own: the provider's name is required, and its enum is open
+UNNAMED_TOOL = "unnamed"  # for a block without a name: the tool's name is required
+LOOP_CALLS = 3  # calls of one tool with the same arguments in one run that make a loop
 
 
-def _done(operation: Operation) -> None:
-    """Nothing more to do."""
+def _derive_nothing(operation: EndedOperation) -> None:
+    """Derive nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What the operations of one kind have in common.
 
-    operation: `gen_ai.operation.name`, or of a kind of ours its name; named_by: the attribute that follows it in the span's name;
-    measure: what is recorded at the end; finish: what is derived from the operation before that; event: what is told at the end;
-    names_agent: whether the agent that does it is an attribute of its span.
+    operation: `gen_ai.operation.name`, or the name of a kind of ours; named_by: the attribute that follows it in the span's name;
+    finish: derives attributes when the operation ends; measure: records its metrics after that; event: the name of the event at its end;
+    conventional: whether the conventions have this kind; names_agent: whether the agent that performs it is an attribute of its span.
     """
 
     operation: str
     named_by: str = ""
     span: SpanKind = SpanKind.INTERNAL
     measure: Measure | None = None
-    finish: Callable[[Operation], None] = _done
+    finish: Callable[[EndedOperation], None] = _derive_nothing
     event: str = ""
     severity: SeverityNumber = SeverityNumber.DEBUG
     conventional: bool = True
@@ -51,20 +51,20 @@ class Kind:
         return self.span is SpanKind.CLIENT
 
     def first(self) -> dict[str, Any]:
-        """The attribute that says what this is."""
+        """The attribute with the operation's name."""
         return {names.OPERATION_NAME if self.conventional else names.OA_OPERATION_NAME: self.operation}
 
     def span_name(self, fields: Mapping[str, Any]) -> str:
-        """The operation, and what it is done to or by if that has a name."""
+        """The operation, followed by the name of its object (model, tool, agent …) if known."""
         about = fields.get(self.named_by)
         return f"{self.operation} {about}" if about else self.operation
 
 
-# ------------------------------------------------------------------------------------------------ before the end
+# ------------------------------------------------------------------------------------------------ derived attributes
 
 
-def finish_inference(operation: Operation) -> None:
-    """Price the call, say of missing answers that they are missing, and give the agent its share."""
+def finish_inference(operation: EndedOperation) -> None:
+    """Set the call's cost and, if it failed, the finish reason; count it for its agent."""
     fields = operation.fields
     fields.setdefault(names.PROVIDER_NAME, CUSTOM_PROVIDER)
     if operation.outcome != "ok":
@@ -77,9 +77,9 @@ def finish_inference(operation: Operation) -> None:
 
 
 def price(fields: dict[str, Any]) -> None:
-    """The cost in USD where usage and price are known; never a guess, never zero for unknown."""
+    """Set the cost in USD if usage and price are known: never a guess, never zero for unknown."""
     if names.OA_COST not in fields and names.USAGE_INPUT_TOKENS in fields:
-        from otel_agents.telemetry import prices  # its table is read at the first call that needs a price
+        from otel_agents.telemetry import prices  # reads its table at the first call that needs a price
 
         provider, usage = fields.get(names.PROVIDER_NAME), {name: value for name, value in fields.items() if name.startswith("gen_ai.usage.")}
         models = (fields.get(names.RESPONSE_MODEL), fields.get(names.REQUEST_MODEL))
@@ -89,28 +89,28 @@ def price(fields: dict[str, Any]) -> None:
             fields[names.OA_COST] = cost
 
 
-def finish_embeddings(operation: Operation) -> None:
+def finish_embeddings(operation: EndedOperation) -> None:
     operation.fields.setdefault(names.PROVIDER_NAME, CUSTOM_PROVIDER)
     price(operation.fields)
 
 
-def finish_run(operation: Operation) -> None:
-    """The run's totals: its own calls, not those of agents below."""
+def finish_run(operation: EndedOperation) -> None:
+    """Total tokens and cost of the agent's own model calls, without those of its sub-agents."""
     for name in (names.USAGE_INPUT_TOKENS, names.USAGE_OUTPUT_TOKENS, names.OA_COST):
-        parts = [call[name] for call in operation.inferences if name in call]
-        if parts:
-            operation.fields.setdefault(name, sum(parts))
+        values = [call[name] for call in operation.inferences if name in call]
+        if values:
+            operation.fields.setdefault(name, sum(values))
     reasons = [call[names.RESPONSE_FINISH_REASONS] for call in operation.inferences if names.RESPONSE_FINISH_REASONS in call]
     if reasons:
         operation.fields.setdefault(names.RESPONSE_FINISH_REASONS, reasons[-1])
 
 
-def finish_tool(operation: Operation) -> None:
-    """Count the call for its agent, and notice when it goes round in circles: once for each loop, however long."""
+def finish_tool(operation: EndedOperation) -> None:
+    """Count the call for its agent, and detect loops, each once however long it is."""
     operation.fields.setdefault(names.TOOL_NAME, UNNAMED_TOOL)
     if operation.agent is not None:
         operation.agent.tools.append(operation.signature)
-        operation.loops = operation.signature is not None and operation.agent.tools.count(operation.signature) == AGAIN
+        operation.loops = operation.signature is not None and operation.agent.tools.count(operation.signature) == LOOP_CALLS
 
 
 # ------------------------------------------------------------------------------------------------ the table

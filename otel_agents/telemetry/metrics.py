@@ -1,4 +1,4 @@
-"""Instruments, their buckets, and the few attributes that may become labels (semconv/README.md §2; ours: `otel_agents.*`)."""
+"""What each kind of operation measures, and the few attributes that may become labels (semconv/README.md §2; ours: `otel_agents.*`)."""
 
 from __future__ import annotations
 
@@ -7,76 +7,22 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from otel_agents import semconv as names
-from otel_agents.telemetry.series import Backend, Collected, Exemplar, Labels, Origin, Point, Series, origin_in
+from otel_agents.telemetry.instruments import TABLE
+from otel_agents.telemetry.series import Backend, Collected, Exemplar, Labels, Origin, Part, Point, Series, origin_in
 
 if TYPE_CHECKING:
     from otel_agents.telemetry.context import Context
-    from otel_agents.telemetry.operations import Operation
+    from otel_agents.telemetry.seams import EndedOperation, Metrics
 
 OTHER = "_other"
-Part = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]  # the keys of the labels that stay, and further labels
-SETS = 4096  # sets of labels that are kept ready
-SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
-RUN_SECONDS = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 51.2, 102.4, 204.8, 409.6)
-WORKFLOW_SECONDS = (1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200)
-TOKENS = tuple(4**power for power in range(14))
-CALLS = (1, 2, 4, 8, 16, 32, 64, 128)
-SCORES = (0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 2, 3, 4, 5, 10, 100)  # most scales are 0 to 1; others are told by their mean
-HIGHEST = 1e9  # a score beyond it is none, and would make every mean that it is in worthless
-LONGEST = 128  # characters of a label: what is longer is no name, but may be what somebody said
-
-
-@dataclass(frozen=True, slots=True)
-class Instrument:
-    """One row of the table of metrics: how it is made, and which attributes of an operation become its labels."""
-
-    make: str
-    unit: str
-    description: str
-    buckets: tuple[float, ...] = ()
-
-
-def _histogram(unit: str, description: str, buckets: tuple[float, ...]) -> Instrument:
-    return Instrument("create_histogram", unit, description, buckets)
-
-
-def _counter(unit: str, description: str) -> Instrument:
-    return Instrument("create_counter", unit, description)
-
-
-TABLE: Mapping[str, Instrument] = {
-    names.METRIC_CLIENT_INFERENCE_DURATION: _histogram("s", "Duration of a model call.", SECONDS),
-    names.METRIC_CLIENT_OPERATION_DURATION: _histogram("s", "Duration of a GenAI client operation.", SECONDS),
-    names.METRIC_CLIENT_INFERENCE_TIME_TO_FIRST_CHUNK: _histogram("s", "Time from the request to the first chunk of a streamed response.", SECONDS),
-    names.METRIC_CLIENT_INFERENCE_TIME_PER_OUTPUT_CHUNK: _histogram("s", "Time between the chunks of a streamed response after the first.", SECONDS),
-    names.METRIC_CLIENT_INFERENCE_USAGE_INPUT_TOKENS: _counter("{token}", "Input tokens used, cached ones included."),
-    names.METRIC_CLIENT_INFERENCE_USAGE_OUTPUT_TOKENS: _counter("{token}", "Output tokens used, reasoning included."),
-    names.METRIC_CLIENT_INFERENCE_USAGE_CACHE_READ_INPUT_TOKENS: _counter("{token}", "Input tokens served from a cache of the provider."),
-    names.METRIC_CLIENT_INFERENCE_USAGE_CACHE_WRITE_INPUT_TOKENS: _counter("{token}", "Input tokens written to a cache of the provider."),
-    names.METRIC_CLIENT_INFERENCE_USAGE_REASONING_OUTPUT_TOKENS: _counter("{token}", "Output tokens spent on reasoning."),
-    names.METRIC_CLIENT_INFERENCE_OPERATION_INPUT_TOKENS: _histogram("{token}", "Input tokens of one model call.", TOKENS),
-    names.METRIC_CLIENT_INFERENCE_OPERATION_OUTPUT_TOKENS: _histogram("{token}", "Output tokens of one model call.", TOKENS),
-    names.METRIC_INVOKE_AGENT_DURATION: _histogram("s", "Duration of an agent's run.", RUN_SECONDS),
-    names.METRIC_INVOKE_AGENT_INFERENCE_CALLS: _histogram("{inference_call}", "Model calls of an agent's run, its own, failed ones included.", CALLS),
-    names.METRIC_INVOKE_AGENT_TOOL_CALLS: _histogram("{tool_call}", "Tool calls of an agent's run, its own.", CALLS),
-    names.METRIC_INVOKE_WORKFLOW_DURATION: _histogram("s", "Duration of a workflow.", WORKFLOW_SECONDS),
-    names.METRIC_EXECUTE_TOOL_DURATION: _histogram("s", "Duration of a tool call.", SECONDS),
-    names.METRIC_OA_STEP_DURATION: _histogram("s", "Duration of a step of the program's own.", SECONDS),
-    names.METRIC_OA_COST: _counter("USD", "Price of model calls, where it is known."),
-    names.METRIC_OA_RUNS: _counter("{run}", "Agent runs by outcome."),
-    names.METRIC_OA_LOOPS: _counter("{loop}", "Times an agent called the same tool with the same arguments again and again."),
-    names.METRIC_OA_EVALUATION_SCORE: _histogram("{score}", "Scores that evaluators gave; those below 0 and above 1e9 are in their events only.", SCORES),
-    names.METRIC_OA_MEMORY_SEARCHES: _counter("{search}", "Memory searches by result."),
-    names.METRIC_OA_AGENTS_ACTIVE: Instrument("create_up_down_counter", "{agent}", "Agent runs that are going on."),
-    names.METRIC_OA_TELEMETRY_DROPPED: _counter("{item}", "Items of telemetry that were lost, by signal and reason."),
-    names.METRIC_OA_SHIPPER_LAG: Instrument("gauge", "s", "Seconds that telemetry waits for its endpoint."),
-    names.METRIC_CLIENT_TOKEN_USAGE: _histogram("{token}", "Tokens of one model call, by type (the name of before 2026-10).", TOKENS),
-}
+MAX_LABEL_SETS = 4096  # cached sets of labels
+MAX_SCORE = 1e9  # larger values are not scores, and would make the mean useless
+MAX_LABEL = 128  # characters; a longer value is not a name and may be content
 
 
 @dataclass(slots=True)
 class Instruments:
-    """Our instruments; `most` distinct values a label, then `_other`."""
+    """Our instruments. most: distinct values that one label may have; further ones become `_other`."""
 
     backend: Backend
     most: int = 100
@@ -85,11 +31,11 @@ class Instruments:
     sets: dict[tuple[Any, ...], Labels] = field(default_factory=dict)
 
     def record(self, name: str, value: float, labels: Labels, origin: Origin | None = None) -> None:
-        """Add or record one value; the origin gives the exemplar its trace."""
+        """Add to a counter or record in a histogram; the origin is the span that an exemplar refers to."""
         (labels.series.get(name) or self._series(name, labels)).take(value, origin)
 
     def record_part(self, name: str, value: float, whole: Labels, part: Part, origin: Origin | None = None) -> None:
-        """The same with a part of these labels and further ones."""
+        """Record with only some of these labels and with additional ones."""
         (whole.series.get((name, part)) or self._series_of_part(name, whole, part)).take(value, origin)
 
     def _series_of_part(self, name: str, whole: Labels, part: Part) -> Series:
@@ -102,25 +48,25 @@ class Instruments:
         return found
 
     def observe(self, name: str, ask: Callable[[], float]) -> None:
-        """A gauge that is asked for its value at each collection."""
+        """Register a gauge whose value is asked for at each collection."""
         self.backend.observe(name, TABLE[name], ask)
 
     def bounded(self, key: str, value: Any) -> Any:
-        """The value, or `_other` where it is too long for a label, or this one has as many values as it may have."""
+        """The value, or `_other` if it is too long or the label already has as many values as allowed."""
         seen = self.seen.setdefault(key, set())
         if value in seen or value == OTHER:
             return value
-        if len(seen) >= self.most or (type(value) is str and len(value) > LONGEST):
+        if len(seen) >= self.most or (type(value) is str and len(value) > MAX_LABEL):
             return OTHER
         seen.add(value)
         return value
 
     def labels(self, keys: tuple[str, ...], attributes: Mapping[str, Any], also: tuple[tuple[str, str], ...] = ()) -> Labels:
-        """Those of the attributes that this metric may carry, and further ones; the same object for the same values."""
+        """The attributes under these keys and additional ones, as labels; the same object for the same values."""
         values = (keys, also, *map(attributes.get, keys))
         known = self.sets.get(values)
         if known is None:
-            if len(self.sets) >= SETS:
+            if len(self.sets) >= MAX_LABEL_SETS:
                 self.sets.clear()
             known = self.sets[values] = Labels({key: self.bounded(key, attributes[key]) for key in keys if key in attributes} | dict(also))
         return known
@@ -144,21 +90,25 @@ OF_AGENT: Part = (AGENT, ())
 MODALITIES = ("text", "image", "audio")
 
 
-def _modality(modality: str) -> Part:
+def _of_modality(modality: str) -> Part:
     return INFERENCE, ((names.TOKEN_MODALITY, modality),)
 
 
-def _split(template: str) -> tuple[tuple[Part, str], ...]:
-    return tuple((_modality(modality), template.format(modality)) for modality in MODALITIES)
+def _modalities(template: str) -> tuple[tuple[Part, str], ...]:
+    return tuple((_of_modality(modality), template.format(modality)) for modality in MODALITIES)
 
 
-UNKNOWN = _modality("unknown")
+UNKNOWN = _of_modality("unknown")
 
 
 USAGE_COUNTERS = (
-    (names.METRIC_CLIENT_INFERENCE_USAGE_INPUT_TOKENS, names.USAGE_INPUT_TOKENS, _split("gen_ai.usage.{}.input_tokens")),
-    (names.METRIC_CLIENT_INFERENCE_USAGE_OUTPUT_TOKENS, names.USAGE_OUTPUT_TOKENS, _split("gen_ai.usage.{}.output_tokens")),
-    (names.METRIC_CLIENT_INFERENCE_USAGE_CACHE_READ_INPUT_TOKENS, names.USAGE_CACHE_READ_INPUT_TOKENS, _split("gen_ai.usage.{}.cache_read.input_tokens")),
+    (names.METRIC_CLIENT_INFERENCE_USAGE_INPUT_TOKENS, names.USAGE_INPUT_TOKENS, _modalities("gen_ai.usage.{}.input_tokens")),
+    (names.METRIC_CLIENT_INFERENCE_USAGE_OUTPUT_TOKENS, names.USAGE_OUTPUT_TOKENS, _modalities("gen_ai.usage.{}.output_tokens")),
+    (
+        names.METRIC_CLIENT_INFERENCE_USAGE_CACHE_READ_INPUT_TOKENS,
+        names.USAGE_CACHE_READ_INPUT_TOKENS,
+        _modalities("gen_ai.usage.{}.cache_read.input_tokens"),
+    ),
     (names.METRIC_CLIENT_INFERENCE_USAGE_CACHE_WRITE_INPUT_TOKENS, names.USAGE_CACHE_WRITE_INPUT_TOKENS, ()),
     (names.METRIC_CLIENT_INFERENCE_USAGE_REASONING_OUTPUT_TOKENS, names.USAGE_REASONING_OUTPUT_TOKENS, ()),
 )
@@ -168,8 +118,8 @@ CALL_SIZES = (
 )
 
 
-def measure_inference(instruments: Instruments, operation: Operation, seconds: float) -> None:
-    """Duration, time to first and per further chunk, tokens by kind and modality, cost."""
+def measure_inference(instruments: Metrics, operation: EndedOperation, seconds: float) -> None:
+    """Duration, time to first chunk and between chunks, tokens by kind and modality, cost."""
     attributes, origin = operation.labelled(), origin_in(operation.context)
     ended = instruments.labels(INFERENCE_ENDED, attributes)
     instruments.record(names.METRIC_CLIENT_INFERENCE_DURATION, seconds, ended, origin)
@@ -182,13 +132,13 @@ def measure_inference(instruments: Instruments, operation: Operation, seconds: f
         _measure_in_old_names(instruments, attributes, seconds, ended, origin)
 
 
-def _measure_chunks(instruments: Instruments, chunks: list[float], ended: Labels, origin: Origin | None) -> None:
+def _measure_chunks(instruments: Metrics, chunks: list[float], ended: Labels, origin: Origin | None) -> None:
     instruments.record_part(names.METRIC_CLIENT_INFERENCE_TIME_TO_FIRST_CHUNK, chunks[0], ended, OF_CLIENT, origin)
     for gap in chunks[1:]:
         instruments.record_part(names.METRIC_CLIENT_INFERENCE_TIME_PER_OUTPUT_CHUNK, gap, ended, OF_CLIENT, origin)
 
 
-def _measure_tokens(instruments: Instruments, attributes: Mapping[str, Any], ended: Labels, origin: Origin | None) -> None:
+def _measure_tokens(instruments: Metrics, attributes: Mapping[str, Any], ended: Labels, origin: Origin | None) -> None:
     for metric, total, parts in USAGE_COUNTERS:
         if total in attributes:
             for part, tokens in _by_modality(attributes, attributes[total], parts):
@@ -199,21 +149,21 @@ def _measure_tokens(instruments: Instruments, attributes: Mapping[str, Any], end
 
 
 def _by_modality(attributes: Mapping[str, Any], total: int, parts: tuple[tuple[Part, str], ...]) -> list[tuple[Part, int]]:
-    """The total split as far as the provider split it; what is left has an unknown modality."""
-    told = [(part, attributes[name]) for part, name in parts if name in attributes]
-    told.append((UNKNOWN, total - sum([tokens for _, tokens in told])))
-    return [(part, tokens) for part, tokens in told if tokens > 0]
+    """Tokens by modality as far as the provider reported it; the rest of the total has the modality `unknown`."""
+    split = [(part, attributes[name]) for part, name in parts if name in attributes]
+    split.append((UNKNOWN, total - sum([tokens for _, tokens in split])))
+    return [(part, tokens) for part, tokens in split if tokens > 0]
 
 
-def _measure_in_old_names(instruments: Instruments, attributes: Mapping[str, Any], seconds: float, ended: Labels, origin: Origin | None) -> None:
+def _measure_in_old_names(instruments: Metrics, attributes: Mapping[str, Any], seconds: float, ended: Labels, origin: Origin | None) -> None:
     instruments.record_part(names.METRIC_CLIENT_OPERATION_DURATION, seconds, ended, (CLIENT_ENDED, ()), origin)
     for kind, total in (("input", names.USAGE_INPUT_TOKENS), ("output", names.USAGE_OUTPUT_TOKENS)):
         if total in attributes:
             instruments.record_part(names.METRIC_CLIENT_TOKEN_USAGE, attributes[total], ended, (CLIENT, ((names.TOKEN_TYPE, kind),)), origin)
 
 
-def measure_client(instruments: Instruments, operation: Operation, seconds: float) -> None:
-    """Duration of embeddings, retrieval, memory and the other client operations; what a memory search found."""
+def measure_client(instruments: Metrics, operation: EndedOperation, seconds: float) -> None:
+    """Duration of embeddings, retrieval, memory and other client operations; hit or miss of a memory search."""
     attributes = operation.labelled()
     instruments.record(names.METRIC_CLIENT_OPERATION_DURATION, seconds, instruments.labels(CLIENT_ENDED, attributes), origin_in(operation.context))
     if attributes.get(names.OPERATION_NAME) == "search_memory" and names.MEMORY_RECORD_COUNT in attributes:
@@ -223,8 +173,8 @@ def measure_client(instruments: Instruments, operation: Operation, seconds: floa
         instruments.record(names.METRIC_OA_MEMORY_SEARCHES, 1, labels, origin_in(operation.context))
 
 
-def measure_run(instruments: Instruments, operation: Operation, seconds: float) -> None:
-    """An agent's run: duration, its own model and tool calls, its outcome."""
+def measure_run(instruments: Metrics, operation: EndedOperation, seconds: float) -> None:
+    """An agent's run: its duration, number of its own model and tool calls, outcome."""
     run, origin = instruments.labels(RUN, operation.fields), origin_in(operation.context)
     instruments.record(names.METRIC_INVOKE_AGENT_DURATION, seconds, run, origin)
     instruments.record_part(names.METRIC_INVOKE_AGENT_INFERENCE_CALLS, len(operation.inferences), run, OF_AGENT, origin)
@@ -233,11 +183,11 @@ def measure_run(instruments: Instruments, operation: Operation, seconds: float) 
     instruments.record_part(names.METRIC_OA_AGENTS_ACTIVE, -1, run, OF_AGENT, origin)
 
 
-MOMENT_NS = 10**9  # between the start of a count and its point: a store sees what grew if both lie in the time that it looks at
+START_BEFORE_NS = 10**9  # between a point's start and its time: a store sees an increase if both are within the time range of the query
 
 
 class DiedRun(Protocol):
-    """What is known of a run whose process died: its attributes; the ids of its trace and span, if they are kept."""
+    """A run whose process died: its attributes, and the ids of its trace and span if they were sampled."""
 
     @property
     def attributes(self) -> Mapping[str, str]: ...
@@ -245,47 +195,47 @@ class DiedRun(Protocol):
     def sampled(self) -> tuple[int, int] | None: ...
 
 
-def of_died(instruments: Instruments, runs: Iterable[DiedRun], found_at: int, temporality: int) -> Collected:
-    """Runs of a process that died, in the counter that it would have counted them in; found_at: nanoseconds since the epoch."""
+def died_runs(instruments: Metrics, runs: Iterable[DiedRun], found_at: int, temporality: int) -> Collected:
+    """The counter of runs as a process that died would have left it, with its runs as `died`. found_at: nanoseconds since the epoch."""
     counted: dict[frozenset[tuple[str, Any]], tuple[Labels, list[tuple[int, int] | None]]] = {}
     for run in runs:
         labels = instruments.labels(AGENT, run.attributes, ((names.OA_OUTCOME, "died"),))
         counted.setdefault(frozenset(labels.items()), (labels, []))[1].append(run.sampled)
     points = [
-        Point(labels, found_at - MOMENT_NS, found_at, {"value": len(ids), "exemplars": [Exemplar(1, found_at, *one) for one in ids[-1:] if one]})
+        Point(labels, found_at - START_BEFORE_NS, found_at, {"value": len(ids), "exemplars": [Exemplar(1, found_at, *one) for one in ids[-1:] if one]})
         for labels, ids in counted.values()
     ]
     row = TABLE[names.METRIC_OA_RUNS]
     return Collected(names.METRIC_OA_RUNS, row.unit, row.description, "sum", temporality, True, points)
 
 
-def measure_start_of_run(instruments: Instruments, operation: Operation) -> None:
-    """One more agent is running."""
+def measure_start_of_run(instruments: Metrics, operation: EndedOperation) -> None:
+    """Count one more running agent."""
     instruments.record(names.METRIC_OA_AGENTS_ACTIVE, 1, instruments.labels(AGENT, operation.fields), origin_in(operation.context))
 
 
-def measure_tool(instruments: Instruments, operation: Operation, seconds: float) -> None:
-    """Duration of a tool call, and the loop that this call made plain, if it did."""
+def measure_tool(instruments: Metrics, operation: EndedOperation, seconds: float) -> None:
+    """Duration of a tool call, and the loop that it completes, if any."""
     attributes, origin = operation.labelled(), origin_in(operation.context)
     instruments.record(names.METRIC_EXECUTE_TOOL_DURATION, seconds, instruments.labels(TOOL, attributes), origin)
     if operation.loops:
         instruments.record(names.METRIC_OA_LOOPS, 1, instruments.labels(AGENT, attributes), origin)
 
 
-def measure_score(instruments: Instruments, verdict: Mapping[str, Any], judged: Context) -> None:
-    """What an evaluator gave, with an exemplar that leads to what it judged."""
+def measure_score(instruments: Metrics, verdict: Mapping[str, Any], evaluated: Context) -> None:
+    """An evaluator's score, with an exemplar that refers to the operation that was evaluated."""
     score = verdict.get(names.EVALUATION_SCORE_VALUE)
-    if score is not None and 0 <= score <= HIGHEST:
-        instruments.record(names.METRIC_OA_EVALUATION_SCORE, score, instruments.labels(VERDICT, verdict), origin_in(judged))
+    if score is not None and 0 <= score <= MAX_SCORE:
+        instruments.record(names.METRIC_OA_EVALUATION_SCORE, score, instruments.labels(VERDICT, verdict), origin_in(evaluated))
 
 
 def _measure_duration(metric: str, keys: tuple[str, ...]) -> Measure:
-    def measure(instruments: Instruments, operation: Operation, seconds: float) -> None:
+    def measure(instruments: Metrics, operation: EndedOperation, seconds: float) -> None:
         instruments.record(metric, seconds, instruments.labels(keys, operation.labelled()), origin_in(operation.context))
 
     return measure
 
 
-Measure = Callable[[Instruments, "Operation", float], None]
+Measure = Callable[["Metrics", "EndedOperation", float], None]
 measure_workflow = _measure_duration(names.METRIC_INVOKE_WORKFLOW_DURATION, WORKFLOW)
 measure_step = _measure_duration(names.METRIC_OA_STEP_DURATION, STEP)

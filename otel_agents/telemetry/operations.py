@@ -1,6 +1,6 @@
-"""Operation: one thing an agent does, started once, ended exactly once.
+"""Operation: one thing that an agent does, started once and ended exactly once.
 
-The only place that starts and ends spans. What is known at the start is given to the sampler; the rest is kept and set in one call at the end.
+The only place that starts and ends spans. Attributes known at the start are given to the sampler; the others are collected and set in one call at the end.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from opentelemetry.trace import INVALID_SPAN, NonRecordingSpan, Span, TraceFlags
 from otel_agents import semconv as names
 from otel_agents.telemetry import events, metrics
 from otel_agents.telemetry.content import for_span
-from otel_agents.telemetry.context import NOTHING, OPERATION, SPAN, SUPPRESSED, Context, engine, get_current, session_of
+from otel_agents.telemetry.context import NOTHING, OPERATION, SPAN, SUPPRESSED, Context, get_current, session_of
+from otel_agents.telemetry.engine import engine
 from otel_agents.telemetry.guard import Steps, each, guard
 from otel_agents.telemetry.kinds import KINDS, Kind
 from otel_agents.telemetry.outcomes import error_type, outcome_of
@@ -75,52 +76,52 @@ class Operation(Setters):
         self._started = perf_counter_ns()
 
     def set(self, fields: Mapping[str, Any]) -> None:
-        """Keep attributes for the span's end; those that are None are absent."""
+        """Collect attributes for the end of the span; None means absent."""
         kept = self.fields
         for name, value in fields.items():
             if value is not None:
                 kept[name] = value
 
     def capture(self, content: Mapping[str, Any]) -> None:
-        """Keep content, as far as the policy lets it through, for the events and, if asked for, the span."""
+        """Collect content, as far as the policy allows, for events and, if enabled, the span."""
         if engine.policy is not None and engine.policy.captures and self.span.is_recording():
             self.captured.update(engine.policy.content(content))
 
     def chunk(self) -> None:
-        """One more chunk of a streamed response has come."""
+        """Take the time of one more chunk of a streamed response."""
         self._chunks.append(perf_counter_ns())
 
     def chunk_seconds(self) -> list[float]:
-        """Seconds from the request to the first chunk, then from each chunk to the next."""
+        """Seconds from the request to the first chunk, then between chunks."""
         if not self._chunks:
             return []
         edges = [self._started, *self._chunks]
         return [(later - earlier) / 1e9 for earlier, later in pairwise(edges)]
 
     def agent_name(self) -> str | None:
-        """The agent that runs, or does this."""
-        doer = self if self.kind.is_agent else self.agent
-        return doer.fields.get(names.AGENT_NAME) if doer is not None else None
+        """The name of the agent that this is or that performs this."""
+        agent = self if self.kind.is_agent else self.agent
+        return agent.fields.get(names.AGENT_NAME) if agent is not None else None
 
     def labelled(self) -> Mapping[str, Any]:
-        """The attributes, with the agent that does this: what metrics and events also carry."""
+        """The attributes with the agent's name among them, as metrics need them."""
         agent = None if names.AGENT_NAME in self.fields else self.agent_name()
         return {**self.fields, names.AGENT_NAME: agent} if agent is not None else self.fields
 
     @property
     def ended(self) -> bool:
-        """Whether its end has come."""
+        """Whether it has ended."""
         return self._once.locked()
 
     def stop(self, outcome: str = "ok") -> None:
-        """End well. Only the first of all ends counts."""
+        """End without an exception. Only the first end counts."""
         with guard("end an operation"):
             if self._once.acquire(blocking=False):
                 self.outcome = outcome
                 self._finish()
 
     def fail(self, error: BaseException) -> None:
-        """End with this exception: an error, or, where it means that, cancelled or interrupted."""
+        """End with this exception: as an error, or cancelled or interrupted if that is what it means."""
         with guard("end an operation"):
             if self._once.acquire(blocking=False):
                 self.outcome = outcome_of(error)
@@ -130,21 +131,21 @@ class Operation(Setters):
                 self._finish()
 
     def _finish(self) -> None:
-        if self._started < engine.born:  # a fork inherited it: the parent ends it, once
+        if self._started < engine.forked_at:  # inherited by a fork: the parent process ends it
             return
         self.nanoseconds = perf_counter_ns() - self._started
         if self.span.is_recording():
             each(RECORDED, self)
         elif engine.instruments is not None:
             each(MEASURED, self)
-        if engine.over is not None and (self.parent is None or self.parent._started < engine.born):
-            engine.over()
-        self.error = None  # its traceback holds the frame that holds us: a circle
-        if self.context.get(OPERATION) is self:  # a circle that the collector would have to find: the context holds the operation, and that its context
+        if engine.on_root_end is not None and (self.parent is None or self.parent._started < engine.forked_at):
+            engine.on_root_end()
+        self.error = None  # its traceback references the frame that references us: a reference cycle
+        if self.context.get(OPERATION) is self:  # break the reference cycle of operation and context
             self.context = Context({**self.context, OPERATION: None})
 
     def start_span(self, context: Context) -> None:
-        """Start the span below this context, with what is known by now."""
+        """Start the span as a child in this context, with the attributes known so far."""
         self._initial_attributes = self.fields.copy()
         self.span = _spans().start(self.kind.span_name(self._initial_attributes), context, self.kind.span, self._initial_attributes, self.started)
 
@@ -153,11 +154,11 @@ class Operation(Setters):
             self.kind.measure(engine.instruments, self, self.nanoseconds / 1e9)
 
     def _end_span(self) -> None:
-        policy, initial, about = engine.policy, self._initial_attributes, self.kind.named_by
+        policy, initial, named_by = engine.policy, self._initial_attributes, self.kind.named_by
         if self.outcome != "ok":
             self.fields[names.OA_OUTCOME] = self.outcome
         content = for_span(self.captured) if self.captured and policy is not None and policy.spans else NOTHING
-        name = self.kind.span_name(self.fields) if self.fields.get(about) is not initial.get(about) else None
+        name = self.kind.span_name(self.fields) if self.fields.get(named_by) is not initial.get(named_by) else None
         error = policy.message(self.error) if self.error is not None and policy is not None else None
         _spans().end(self.span, initial, {**self.fields, **content} if content else self.fields, name, error, self.started + self.nanoseconds)
 
@@ -167,7 +168,7 @@ RECORDED: Steps = (*MEASURED, *events.AT_END, ("end an operation", Operation._en
 
 
 class Absorbed(Operation):
-    """A model call inside a model call: no span and no count of its own; what it learns goes to the outer one."""
+    """A model call inside a model call: without span or metrics of its own; its attributes complete the outer one."""
 
     __slots__ = ()
 
@@ -186,7 +187,7 @@ class Absorbed(Operation):
 
 
 class Unrecorded(Operation):
-    """One that the sampler left out, where nothing is measured either: only its context counts."""
+    """An operation that is neither sampled nor measured: only its context matters."""
 
     __slots__ = ()
 
@@ -215,7 +216,7 @@ class Unrecorded(Operation):
 
 
 class NoopOperation(Operation):
-    """What `oa.current()` gives where nothing runs: takes everything and does nothing."""
+    """The no-op operation that `oa.current()` returns outside of operations."""
 
     __slots__ = ()
 
@@ -231,13 +232,13 @@ NOOP.span, NOOP.context = INVALID_SPAN, Context()
 
 
 def current() -> Operation:
-    """The operation that runs here; where none does, one that takes everything and does nothing."""
+    """The current operation; outside of operations a no-op one."""
     running = get_current().get(OPERATION)
     return running if isinstance(running, Operation) and not running.ended else NOOP
 
 
 def _spans() -> Spans:
-    """Where spans begin and end, once `begin` has made sure that there is such a place."""
+    """The pipeline's spans; `begin` has made sure that they exist."""
     assert engine.spans is not None
     return engine.spans
 
@@ -246,10 +247,10 @@ def _spans() -> Spans:
 
 
 def begin(kind: Kind, fields: Mapping[str, Any], *, transparent: bool = False) -> Operation | None:
-    """Start an operation below the current one; None where there is nothing to observe.
+    """Start an operation as a child of the current one; None if there is nothing to observe.
 
-    fields: attributes known now, for the sampler, with None for absent. transparent: a model call inside this one may complete it (a decorated function
-    that calls a client), instead of being ignored (a client over a client).
+    fields: attributes for the sampler, None for absent ones. transparent: a model call inside this one completes it (a decorated function that calls a
+    client) instead of being ignored (a client built on another).
     """
     context = _open(kind)
     if context is None:
@@ -270,7 +271,7 @@ def begin(kind: Kind, fields: Mapping[str, Any], *, transparent: bool = False) -
 
 
 def _root(kind: Kind, fields: Mapping[str, Any], context: Context, transparent: bool) -> Operation:
-    """Start an operation without one above where nothing is measured: the sampler may spare it everything but its context."""
+    """Start an operation without a parent if nothing is measured: unsampled, it needs nothing but a context."""
     initial = kind.first() | {name: value for name, value in fields.items() if value is not None}
     session = session_of(context) if context else NOTHING
     if session:
@@ -289,12 +290,12 @@ def _root(kind: Kind, fields: Mapping[str, Any], context: Context, transparent: 
 
 
 def would_begin(kind: Kind) -> bool:
-    """Whether there is something to observe here, asked before a request is read for it."""
+    """Whether `begin` would start an operation; saves reading the request if not."""
     return _open(kind) is not None
 
 
 def _open(kind: Kind) -> Context | None:
-    """The context that an operation may begin in; None where there is nothing to observe."""
+    """The context to start an operation in; None if there is nothing to observe."""
     if engine.spans is None:
         engine.prepare()
     context = get_current()
@@ -307,7 +308,7 @@ def _open(kind: Kind) -> Context | None:
 
 
 def _absorbs(outer: Operation, kind: Kind) -> bool:
-    """Whether what begins is a model call inside a model call."""
+    """Whether an operation of this kind would be a model call inside a model call."""
     return kind.is_model and outer.kind.is_model and not outer.ended
 
 
@@ -318,7 +319,7 @@ def _absorbed(kind: Kind, outer: Operation, context: Context) -> Operation:
 
 
 def _unsampled(context: Context) -> Span | None:
-    """The parent, where it decides for its children that they are not sampled: they need no span and no context of their own."""
+    """The parent span if its children are not sampled either: they need no span and no context of their own."""
     span = context.get(SPAN)
     if type(span) is not NonRecordingSpan or not engine.follows_parent:
         return None
@@ -327,7 +328,7 @@ def _unsampled(context: Context) -> Span | None:
 
 
 def _place(operation: Operation, context: Context, unsampled: Span | None) -> None:
-    """Give the operation its span and its context."""
+    """Set the operation's span and context."""
     if unsampled is not None:
         operation.span = unsampled
     else:
@@ -335,8 +336,8 @@ def _place(operation: Operation, context: Context, unsampled: Span | None) -> No
         if operation.session:
             operation.fields.update(operation.session)
         operation.start_span(context)
-    quiet = unsampled is not None and not (operation.kind.is_agent or operation.kind.is_model)  # these two are still asked for: what counts goes to them
-    operation.context = context if quiet else Context({**context, SPAN: operation.span, OPERATION: operation})
+    is_context_kept = unsampled is not None and not (operation.kind.is_agent or operation.kind.is_model)  # the children of these look them up
+    operation.context = context if is_context_kept else Context({**context, SPAN: operation.span, OPERATION: operation})
     if operation.kind.is_agent:
         _start_run(operation)
 
@@ -346,7 +347,7 @@ def _start_run(operation: Operation) -> None:
         with guard("measure"):
             metrics.measure_start_of_run(engine.instruments, operation)
     if operation.span.is_recording():
-        events.of_start(operation)
+        events.run_started(operation)
 
 
 __all__ = ["KINDS", "NOOP", "Kind", "Operation", "begin", "current", "would_begin"]

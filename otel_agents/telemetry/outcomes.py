@@ -1,4 +1,4 @@
-"""How an operation ended, told from its exception: an error, or what only travels as one (cancellation, an interrupt, a guardrail's trip)."""
+"""The outcome of an operation by its exception: an error, or control flow (cancellation, an interrupt, a guardrail that tripped)."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from otel_agents.telemetry.slots import head, is_any, mro, type_name
+from otel_agents.telemetry.introspection import head, is_any, mro, type_name
 
-DEEPEST = 16  # groups within groups
+MAX_DEPTH = 16  # of groups within groups
 EXIT_CODE: Callable[[BaseException], Any] = SystemExit.__dict__["code"].__get__
 MEMBERS: Callable[[BaseException], tuple[BaseException, ...]] = BaseExceptionGroup.__dict__["exceptions"].__get__
 
@@ -25,23 +25,23 @@ OUTCOMES: Mapping[str, str] = {
 
 
 def outcome_of(error: BaseException, depth: int = 0) -> str:
-    """ok | error | interrupted | cancelled: the nearest ancestor that the table knows decides.
+    """ok | error | interrupted | cancelled, by the nearest base class in the table.
 
-    A clean `SystemExit` is well; a group is what all its members are.
+    `SystemExit` without an error code is ok; a group has the outcome that all its members have, or is an error.
     """
     ancestors = mro(type(error))
     if is_any(SystemExit, ancestors):
         code = EXIT_CODE(error)
         return "ok" if code is None or ((type(code) is int or type(code) is bool) and not code) else "error"
-    if is_any(BaseExceptionGroup, ancestors) and depth < DEEPEST:
-        outcomes = {outcome_of(member, depth + 1) for member in head(MEMBERS(error), DEEPEST)}
+    if is_any(BaseExceptionGroup, ancestors) and depth < MAX_DEPTH:
+        outcomes = {outcome_of(member, depth + 1) for member in head(MEMBERS(error), MAX_DEPTH)}
         return outcomes.pop() if len(outcomes) == 1 else "error"
     return _cached(_outcome_of_type, type(error))
 
 
-def _cached(read: Any, kind: type) -> str:
-    """What is read of a class, remembered where its metaclass has no hash of its own that would be run."""
-    return str(read(kind) if type(kind) is type else read.__wrapped__(kind))
+def _cached(function: Any, kind: type) -> str:
+    """A function of a class, cached unless a metaclass could define its `__hash__`."""
+    return str(function(kind) if type(kind) is type else function.__wrapped__(kind))
 
 
 @lru_cache(maxsize=1024)
@@ -56,5 +56,5 @@ def _name(kind: type) -> str:
 
 
 def error_type(error: BaseException) -> str:
-    """The class of the exception as `error.type` wants it: qualified, built-in ones by their bare name."""
+    """The exception's class as `error.type`: the qualified name, for built-in ones without the module."""
     return _cached(_name, type(error))

@@ -1,6 +1,6 @@
-"""Our own aggregation: what is measured is added up here, at a tenth of what the SDK's instruments cost, wherever nobody else reads our meter.
+"""Our own aggregation of metrics, at a tenth of the cost of the SDK's instruments; used if nobody else reads our meter.
 
-Cumulative or delta, explicit buckets, the last sampled measurement of each bucket as its exemplar (OpenTelemetry metrics SDK specification).
+Cumulative or delta temporality, explicit buckets, the last sampled measurement of each bucket as its exemplar (OpenTelemetry metrics SDK specification).
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import SpanContext
 
-    from otel_agents.telemetry.metrics import Instrument
+    from otel_agents.telemetry.instruments import Instrument
 
-MAX_SERIES = 2000  # series of one metric; what comes beyond is counted together, as the specification says
+Part = tuple[tuple[str, ...], tuple[tuple[str, str], ...]]  # the keys of the labels to keep, and additional labels
+MAX_SERIES = 2000  # of one metric; further ones go to the overflow series of the specification
 OVERFLOW = {"otel.metric.overflow": True}
 DELTA, CUMULATIVE = 1, 2
 KINDS = {"create_histogram": "histogram", "create_counter": "sum", "create_up_down_counter": "sum", "gauge": "gauge"}
 
 
 class Labels(dict[str, Any]):
-    """Labels that were made once for all values that carry them, and are never changed; `series` has where those values go, by metric
-    and, where it takes them with a part of these labels, that part."""
+    """An immutable set of labels, shared by all values that have it. `series` caches the series of these labels, by metric or by metric and part."""
 
     __slots__ = ("series",)
 
@@ -41,24 +41,24 @@ class Labels(dict[str, Any]):
 
 
 class Series(Protocol):
-    """Where the values of one metric with one set of labels go."""
+    """The values of one metric with one set of labels."""
 
     def take(self, value: float, origin: Origin | None) -> None:
-        """One more value."""
+        """Add or record one value."""
 
 
 class Backend(Protocol):
-    """Who aggregates: we (Aggregation), or the instruments of a provider that others read too (sums.py)."""
+    """What aggregates: our own Aggregation, or the instruments of a provider that others read too (meter.py)."""
 
     def series(self, name: str, row: Instrument, labels: Labels) -> Series:
-        """Where values of this metric with these labels go, the same for the same."""
+        """The series of this metric and these labels; always the same one."""
 
     def observe(self, name: str, row: Instrument, ask: Callable[[], float]) -> None:
-        """A gauge that is asked for its value at each collection."""
+        """Register a gauge whose value is asked for at each collection."""
 
 
 class Origin:
-    """The span that is kept in which values were measured, and when: one for all that an operation measures at its end. It holds nothing of the operation."""
+    """The sampled span in which values were measured, and the time: one object for all measurements of an ended operation, without a reference to it."""
 
     __slots__ = ("sampled", "time")
 
@@ -67,7 +67,7 @@ class Origin:
 
 
 def origin_in(context: Context) -> Origin | None:
-    """Where values are measured that are measured now; None where no span is kept."""
+    """The origin of values that are measured now; None without a sampled span."""
     span: Any = context.get(SPAN)
     ids: SpanContext | None = span.get_span_context() if span is not None else None
     return Origin(ids) if ids is not None and ids.trace_flags & TraceFlags.SAMPLED else None
@@ -75,25 +75,25 @@ def origin_in(context: Context) -> Origin | None:
 
 @dataclass(frozen=True, slots=True)
 class Exemplar:
-    """One measurement and the span it was made in."""
+    """One measurement and its span."""
 
     value: float
     time_unix_nano: int
     trace_id: int
     span_id: int
-    filtered_attributes: None = None  # every label is on the point
+    filtered_attributes: None = None  # every label is on the data point
 
 
 def exemplars(kept: Iterable[tuple[float, Origin]]) -> list[Exemplar]:
     return [Exemplar(value, origin.time, origin.sampled.trace_id, origin.sampled.span_id) for value, origin in kept]
 
 
-class Taking:
-    """Takes values without a lock and adds them up many at a time: most of what it costs is paid by whoever collects."""
+class Batched:
+    """Takes values without a lock and aggregates many at a time, so that most of the cost is the collector's."""
 
     __slots__ = ("_lock", "_new", "_settling")
 
-    AT_ONCE = 256  # values and origins, by turns
+    BATCH = 256  # values and origins, alternating
 
     def __init__(self, lock: threading.RLock) -> None:
         self._lock = lock
@@ -103,22 +103,22 @@ class Taking:
 
     @abstractmethod
     def _begin(self) -> None:
-        """Count from zero."""
+        """Start from zero."""
 
     @abstractmethod
     def _add(self, values: list[float], origins: list[Any]) -> None:
-        """Add these up."""
+        """Aggregate these."""
 
     def take(self, value: float, origin: Origin | None) -> None:
         new = self._new
-        new.extend((value, origin))  # one step: another thread may be at it, too
-        if len(new) >= self.AT_ONCE:
+        new.extend((value, origin))  # atomic: another thread may do the same
+        if len(new) >= self.BATCH:
             self.settle()
 
     def settle(self) -> None:
-        """Add up what has been taken so far."""
+        """Aggregate what has been taken so far."""
         with self._lock:
-            if self._settling or not self._new:  # a signal handler asks in the midst of it: what it does not see now, the next one sees
+            if self._settling or not self._new:  # called by a signal handler in the middle of it: the next call sees the rest
                 return
             self._settling = True
             try:
@@ -129,7 +129,7 @@ class Taking:
                 self._settling = False
 
 
-class Total(Taking):
+class Sum(Batched):
     """A sum of integers or floats."""
 
     __slots__ = ("_last", "_value", "labels")
@@ -139,7 +139,7 @@ class Total(Taking):
         super().__init__(lock)
 
     def _begin(self) -> None:
-        self._value: float = 0  # not 0.0: tokens are whole and stay whole
+        self._value: float = 0  # not 0.0: counts of tokens stay integers
         self._last: tuple[tuple[float, Origin], ...] = ()
 
     def _add(self, values: list[float], origins: list[Any]) -> None:
@@ -149,18 +149,18 @@ class Total(Taking):
                 self._last = ((value, origin),)
                 return
 
-    def point(self, *, afresh: bool) -> dict[str, Any]:
-        """What the point says; afresh: count from zero from now on."""
+    def point(self, *, reset: bool) -> dict[str, Any]:
+        """The values of a data point; reset: start from zero."""
         self.settle()
         point = {"value": self._value, "exemplars": exemplars(self._last)}
         self._last = ()
-        if afresh:
+        if reset:
             self._begin()
         return point
 
 
-class Distribution(Taking):
-    """A histogram with explicit buckets, each up to and with its bound."""
+class Distribution(Batched):
+    """A histogram with explicit buckets; upper bounds are inclusive."""
 
     __slots__ = ("_bounds", "_count", "_counts", "_last", "_max", "_min", "_sum", "labels")
 
@@ -179,13 +179,13 @@ class Distribution(Taking):
             counts[bucket] += 1
         for value in values:
             self._sum += value
-        told = zip(buckets, zip(values, origins, strict=True), strict=True)
-        self._last.update(told if None not in origins else (one for one in told if one[1][1] is not None))
+        last = zip(buckets, zip(values, origins, strict=True), strict=True)
+        self._last.update(last if None not in origins else (one for one in last if one[1][1] is not None))
         self._count += len(values)
         self._min, self._max = min(self._min, min(values)), max(self._max, max(values))
 
-    def point(self, *, afresh: bool) -> dict[str, Any]:
-        """What the point says; afresh: count from zero from now on."""
+    def point(self, *, reset: bool) -> dict[str, Any]:
+        """The values of a data point; reset: start from zero."""
         self.settle()
         point = {
             "count": self._count,
@@ -197,13 +197,13 @@ class Distribution(Taking):
             "exemplars": exemplars(self._last[bucket] for bucket in sorted(self._last)),
         }
         self._last = {}
-        if afresh:
+        if reset:
             self._begin()
         return point
 
 
-class Asked:
-    """A gauge."""
+class Gauge:
+    """A gauge whose value is asked for when it is collected."""
 
     __slots__ = ("_ask", "labels")
 
@@ -211,31 +211,31 @@ class Asked:
         self.labels, self._ask = Labels({}), ask
 
     def take(self, value: float, origin: Origin | None) -> None:
-        """Nobody tells a gauge."""
+        """Ignored: a gauge is asked for its value."""
 
-    def point(self, *, afresh: bool) -> dict[str, Any]:
+    def point(self, *, reset: bool) -> dict[str, Any]:
         return {"value": self._ask(), "exemplars": []}
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One data point; `told` has what its kind says: value, or count, sum, min, max, bucket_counts, explicit_bounds; and exemplars."""
+    """One data point. values: its `value`, or `count`, `sum`, `min`, `max`, `bucket_counts` and `explicit_bounds`; and `exemplars`; all read as attributes."""
 
     attributes: Mapping[str, Any]
     start_time_unix_nano: int
     time_unix_nano: int
-    told: Mapping[str, Any]
+    values: Mapping[str, Any]
 
     def __getattr__(self, name: str) -> Any:
         try:
-            return self.told[name]
+            return self.values[name]
         except KeyError:
             raise AttributeError(name) from None
 
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """A metric as it stands: kind is "sum" | "histogram" | "gauge", temporality DELTA | CUMULATIVE."""
+    """A metric at a collection: kind is "sum" | "histogram" | "gauge", temporality DELTA | CUMULATIVE."""
 
     name: str
     unit: str
@@ -248,7 +248,7 @@ class Collected:
 
 @dataclass(slots=True)
 class Metric:
-    """One metric's series by their labels, and when they were last collected."""
+    """One metric's series by labels, and the time of the last collection."""
 
     row: Instrument
     collected: int
@@ -256,7 +256,7 @@ class Metric:
 
 
 class Aggregation:
-    """The series of one process. began: nanoseconds since the epoch at which they count from; deltas: which instruments tell what has come since last time."""
+    """The metrics of one process. began: start time, nanoseconds since the epoch; deltas: the kinds of instruments with delta temporality."""
 
     def __init__(self, began: int, deltas: frozenset[str] = frozenset()) -> None:
         self._began, self._deltas = began, deltas
@@ -264,8 +264,8 @@ class Aggregation:
         self._metrics: dict[str, Metric] = {}
 
     def series(self, name: str, row: Instrument, labels: Labels) -> Series:
-        """Where values of this metric with these labels go, the same for the same."""
-        make = Distribution if row.buckets else Total
+        """The series of this metric and these labels; always the same one."""
+        make = Distribution if row.buckets else Sum
         with self._lock:
             metric = self._metric(name, row)
             key = frozenset(labels.items())
@@ -275,27 +275,27 @@ class Aggregation:
             return found
 
     def observe(self, name: str, row: Instrument, ask: Callable[[], float]) -> None:
-        """A gauge that is asked for its value at each collection."""
+        """Register a gauge whose value is asked for at each collection."""
         with self._lock:
-            self._metric(name, row).series[frozenset()] = Asked(ask)
+            self._metric(name, row).series[frozenset()] = Gauge(ask)
 
     def _metric(self, name: str, row: Instrument) -> Metric:
         return self._metrics.get(name) or self._metrics.setdefault(name, Metric(row, self._began))
 
     def collect(self) -> list[Collected]:
-        """Every metric as it stands now; where deltas are told, what has come since the last collection."""
+        """Every metric as it is now; with delta temporality what has been added since the last collection."""
         with self._lock:
             return [collected for name, metric in self._metrics.items() if (collected := self._collected(name, metric)).data_points]
 
     def _collected(self, name: str, metric: Metric) -> Collected:
-        row, afresh = metric.row, metric.row.make in self._deltas
-        points = list(self._points(metric, afresh=afresh))
-        return Collected(name, row.unit, row.description, KINDS[row.make], DELTA if afresh else CUMULATIVE, row.make == "create_counter", points)
+        row, reset = metric.row, metric.row.make in self._deltas
+        points = list(self._points(metric, reset=reset))
+        return Collected(name, row.unit, row.description, KINDS[row.make], DELTA if reset else CUMULATIVE, row.make == "create_counter", points)
 
-    def _points(self, metric: Metric, *, afresh: bool) -> Iterator[Point]:
-        now, start = time_ns(), metric.collected if afresh else self._began
+    def _points(self, metric: Metric, *, reset: bool) -> Iterator[Point]:
+        now, start = time_ns(), metric.collected if reset else self._began
         metric.collected = now
         for series in metric.series.values():
-            told = series.point(afresh=afresh)
-            if not afresh or told.get("count", told.get("value")):
-                yield Point(series.labels, start, now, told)
+            values = series.point(reset=reset)
+            if not reset or values.get("count", values.get("value")):
+                yield Point(series.labels, start, now, values)

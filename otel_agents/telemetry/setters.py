@@ -1,6 +1,6 @@
-"""What a program may say of its running operation: `oa.current().usage(…)`, `.model(…)`, `.response(…)`, `.result(…)`, `.attributes(…)`.
+"""What a program may set on its running operation: `oa.current().usage(…)`, `.model(…)`, `.response(…)`, `.result(…)`, `.attributes(…)`.
 
-None of them raises, whatever it is given; each returns nothing and may be called any number of times: the last word counts.
+None of them ever raises or returns anything; each may be called several times, and the last value wins.
 """
 
 from __future__ import annotations
@@ -11,18 +11,11 @@ from types import MappingProxyType
 from typing import Any
 
 from otel_agents import semconv as names
-from otel_agents.telemetry.context import engine
+from otel_agents.telemetry.engine import engine
 from otel_agents.telemetry.guard import guard
-from otel_agents.telemetry.slots import LONGEST_NAME, is_any, mro, own_items
+from otel_agents.telemetry.introspection import LONGEST_NAME, is_any, mro, own_items
 
-MAX_INTEGER, MAX_FINISH_REASONS = 2**63, 128  # of anything: what the wire has; how many choices a request can have
-USAGE = {
-    "input_tokens": names.USAGE_INPUT_TOKENS,
-    "output_tokens": names.USAGE_OUTPUT_TOKENS,
-    "cache_read_input_tokens": names.USAGE_CACHE_READ_INPUT_TOKENS,
-    "cache_write_input_tokens": names.USAGE_CACHE_WRITE_INPUT_TOKENS,
-    "reasoning_output_tokens": names.USAGE_REASONING_OUTPUT_TOKENS,
-}
+MAX_INTEGER, MAX_FINISH_REASONS = 2**63, 128  # exclusive, as in OTLP; choices of one request
 
 
 class Setters:
@@ -32,11 +25,11 @@ class Setters:
 
     @abstractmethod
     def set(self, fields: Mapping[str, Any]) -> None:
-        """Keep attributes for the end."""
+        """Collect attributes for the end of the span."""
 
     @abstractmethod
     def capture(self, content: Mapping[str, Any]) -> None:
-        """Keep content, as far as the policy lets it through."""
+        """Collect content as far as the policy allows."""
 
     def usage(
         self,
@@ -57,50 +50,50 @@ class Setters:
             names.USAGE_REASONING_OUTPUT_TOKENS: reasoning_output_tokens,
         }
         with guard("set usage"):
-            told: dict[str, Any] = {name: value for name, value in given.items() if type(value) is int and 0 <= value < MAX_INTEGER}
-            priced = (type(cost) is float or type(cost) is int) and 0 <= cost < MAX_INTEGER  # what is no number would spoil the sum for good
-            self.set({**told, names.OA_COST: float(cost)} if cost is not None and priced else told)
+            usage: dict[str, Any] = {name: value for name, value in given.items() if type(value) is int and 0 <= value < MAX_INTEGER}
+            is_cost = (type(cost) is float or type(cost) is int) and 0 <= cost < MAX_INTEGER  # NaN would make the total NaN for good
+            self.set({**usage, names.OA_COST: float(cost)} if cost is not None and is_cost else usage)
 
     def model(self, model: str, provider: str | None = None) -> None:
-        """The model that was asked, and who provides it (`gen_ai.request.model`, `gen_ai.provider.name`)."""
-        self._tell({names.REQUEST_MODEL: _text(model), names.PROVIDER_NAME: _text(provider)})
+        """The requested model and its provider (`gen_ai.request.model`, `gen_ai.provider.name`)."""
+        self._set_values({names.REQUEST_MODEL: _text(model), names.PROVIDER_NAME: _text(provider)})
 
     def response(self, *, id: str | None = None, model: str | None = None, finish_reasons: Sequence[str] | None = None) -> None:
-        """What the provider answered: its id, the model that answered, one finish reason a choice (stop, length, tool_call …)."""
+        """The provider's response: its id, the model that answered, one finish reason per choice (stop, length, tool_call …)."""
         given = finish_reasons[:MAX_FINISH_REASONS] if type(finish_reasons) is list or type(finish_reasons) is tuple else []
         reasons = [reason for reason in given if type(reason) is str and len(reason) <= LONGEST_NAME]
-        self._tell({names.RESPONSE_ID: _text(id), names.RESPONSE_MODEL: _text(model), names.RESPONSE_FINISH_REASONS: reasons or None})
+        self._set_values({names.RESPONSE_ID: _text(id), names.RESPONSE_MODEL: _text(model), names.RESPONSE_FINISH_REASONS: reasons or None})
 
     def result(self, value: object) -> None:
-        """What came out, as content: kept only where `OTEL_AGENTS_CONTENT` lets it through."""
+        """The result, as content: kept only if `OTEL_AGENTS_CONTENT` allows it."""
         with guard("set result"):
             self.capture({names.OA_OUTPUT: value})
 
     def attributes(self, values: Mapping[str, Any] | None = None, **more: Any) -> None:
-        """Attributes of the program's own, by mapping or by keyword."""
+        """The program's own attributes, as a mapping or as keywords."""
         with guard("set attributes"):
-            self._tell(_presentable({**_plain_names(values), **_plain_names(more)}))
+            self._set_values(_with_redacted_names({**_plain_names(values), **_plain_names(more)}))
 
-    def _tell(self, values: Mapping[str, Any]) -> None:
+    def _set_values(self, values: Mapping[str, Any]) -> None:
         with guard("set attributes"):
             policy = engine.policy
             if policy is not None:
                 self.set({name: policy.attribute(value, name) for name, value in values.items() if value is not None})
 
 
-def _presentable(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The values under names that can be written: a mapping may be turned round, and a name a credential."""
+def _with_redacted_names(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The values under redacted names: in a reversed mapping the name may be a credential."""
     policy = engine.policy
     return values if policy is None else {policy.redact(name): value for name, value in values.items()}
 
 
 def _text(value: Any) -> str | None:
-    """A name or an id; what is none, or longer than any, is left out: it would become a label of metrics."""
+    """A name or an id; None for other types and for long texts, which would become metric labels."""
     return value if type(value) is str and len(value) <= LONGEST_NAME else None
 
 
 def _plain_names(values: Any) -> dict[str, Any]:
-    """The entries of a mapping that can be attributes; nothing of what is no mapping."""
+    """The entries of a mapping that can be attributes; empty for other types."""
     ancestors = mro(type(values))
-    of_others = not is_any(dict, ancestors) and (is_any(Mapping, ancestors) or is_any(MappingProxyType, ancestors))  # read by their own code, as asked
-    return {name: value for name, value in own_items(dict(values) if of_others else values) if 0 < len(name) <= LONGEST_NAME}
+    is_foreign = not is_any(dict, ancestors) and (is_any(Mapping, ancestors) or is_any(MappingProxyType, ancestors))  # their own code runs
+    return {name: value for name, value in own_items(dict(values) if is_foreign else values) if 0 < len(name) <= LONGEST_NAME}

@@ -1,6 +1,6 @@
-"""Transparent proxies, one for each protocol, that read a streamed response as the program reads it and end the operation when it ends.
+"""Transparent proxies, sync and async, that read a streamed response along with the program and end the operation with it.
 
-A stream that is read to its end, closed early, broken by an error or dropped unread: each ends its operation, once.
+A stream that is exhausted, closed early, broken by an error or dropped unread ends its operation exactly once.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from otel_agents.telemetry.guard import guard
 from otel_agents.telemetry.operations import Operation
 
 if TYPE_CHECKING:
-    from otel_agents.telemetry.calls import Chunks
+    from otel_agents.telemetry.context import Context
+    from otel_agents.telemetry.seams import Chunks
 
 Read = Callable[[Operation, Any], None]
 
 
 class Followed:
-    """The operation of one stream: takes in chunks, ends once."""
+    """The operation of one stream: accumulates chunks, ends once."""
 
     __slots__ = ("chunks", "operation", "read")
 
@@ -42,9 +43,17 @@ class Followed:
             self.operation.stop("ok" if self._is_complete() else outcome)
 
     def _is_complete(self) -> bool:
-        """Whether every choice has said why it finished: who leaves then has cut nothing short."""
+        """Whether every choice has a finish reason: closing the stream then cuts nothing off."""
         reasons = self.operation.fields.get(names.RESPONSE_FINISH_REASONS)
         return reasons is not None and len(reasons) > 0 and "error" not in reasons
+
+    def end(self, before: Context, ours: Context, error: BaseException) -> None:
+        """The iterator has raised: it is exhausted or has failed."""
+        reset_if_current(before, ours)
+        if isinstance(error, StopIteration | StopAsyncIteration):
+            self.stop()
+        else:
+            self.fail(error)
 
     def fail(self, error: BaseException) -> None:
         if not self.operation.ended:
@@ -57,7 +66,7 @@ class Followed:
 
 
 class _Proxy(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic for type checkers only
-    """What both protocols share: everything but the iteration is the library's own object."""
+    """What both proxies share: everything except iteration goes to the library's own object."""
 
     def __init__(self, wrapped: Any, followed: Followed) -> None:
         super().__init__(wrapped)
@@ -69,7 +78,7 @@ class _Proxy(wrapt.ObjectProxy):  # type: ignore[type-arg]  # generic for type c
             followed.stop("cancelled")
 
     def _end(self, error: BaseException | None = None) -> None:
-        """The program leaves before the stream has ended (where it has, this changes nothing)."""
+        """The program closes the stream; without effect if it has ended."""
         if error is None:
             self._self_followed.stop("cancelled")
         else:
@@ -88,13 +97,8 @@ class Stream(_Proxy):
         before = set_current(ours)
         try:
             chunk = next(self.__wrapped__)
-        except StopIteration:
-            reset_if_current(before, ours)
-            followed.stop()
-            raise
         except BaseException as error:
-            reset_if_current(before, ours)
-            followed.fail(error)
+            followed.end(before, ours, error)
             raise
         reset_if_current(before, ours)
         followed.add(chunk)
@@ -125,13 +129,8 @@ class AsyncStream(_Proxy):
         before = set_current(ours)
         try:
             chunk = await self.__wrapped__.__anext__()
-        except StopAsyncIteration:
-            reset_if_current(before, ours)
-            followed.stop()
-            raise
         except BaseException as error:
-            reset_if_current(before, ours)
-            followed.fail(error)
+            followed.end(before, ours, error)
             raise
         reset_if_current(before, ours)
         followed.add(chunk)
@@ -158,5 +157,5 @@ PROXIES = {"stream": Stream, "async_stream": AsyncStream}
 
 
 def follow(shape: str, stream: Any, operation: Operation, chunks: Chunks, read: Read) -> Any:
-    """The stream, followed: ends the operation when it ends, and has `read` take in the folded response."""
+    """A proxy of the stream that ends the operation with it; `read` is given the accumulated response."""
     return PROXIES[shape](stream, Followed(operation, chunks, read))

@@ -1,6 +1,6 @@
-"""Any value a program can hold → plain data for telemetry, without ever running the value's own code.
+"""Converts any value of a program to plain data for telemetry without running the value's own code.
 
-Exact built-in types are read, dataclasses and pydantic models through what they really store (slots.py); anything else is named by its type.
+Exact built-in types are read, dataclasses and pydantic models by their stored fields (introspection.py); anything else is represented by its type's name.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import orjson
 
 from otel_agents.redaction.by_name import COMMAND_LINE, VALUE_KEYS, name_beside, named_by
 from otel_agents.redaction.by_shape import Redact, redacted_bytes
-from otel_agents.telemetry.slots import (
+from otel_agents.redaction.surrogates import well_formed
+from otel_agents.telemetry.introspection import (
     FIELD_TYPES,
     LONGEST_NAME,
     exact,
@@ -37,42 +38,41 @@ from otel_agents.telemetry.slots import (
     short,
     stored,
     type_name,
-    well_formed,
 )
 
 LIMIT = 65536
-DEEPEST = 16  # the official OTLP parser's recursion limit is met at 50 messages, three for each level
-NODE, MAX_ELEMENTS = 32, 2048  # characters of the limit that buy one element, and how many at most: they take 1 to 3 ms
-OBJECT = 12  # elements that one dataclass or model costs, which take longer to read
-MARGIN = 8192  # of a cut text's window this much is thrown away: a credential that the window cut in two was not recognised
-SAMPLE = LIMIT // NODE  # characters of a long text by which it is judged, and that a path, a range or a decimal number may have
-DIGITS = 1024  # bits of the largest integer that is written out in decimal
+MAX_DEPTH = 16  # the official OTLP parser's recursion limit is 50 messages, three per level
+CHARACTERS_PER_ELEMENT, MAX_ELEMENTS = 32, 2048  # one element per so many characters of the limit; the maximum takes 1 to 3 ms
+ELEMENTS_PER_OBJECT = 12  # a dataclass or model takes as long as so many elements
+MARGIN = 8192  # characters discarded at the end of a truncated text: a credential split there is not recognised
+SAMPLE = LIMIT // CHARACTERS_PER_ELEMENT  # characters checked in a long text; also the maximum of a path, a range or a decimal number
+MAX_BITS = 1024  # of an integer written in decimal
 
 Plain: TypeAlias = "str | bool | int | float | bytes | list[Any] | dict[str, Any] | None"
 Pairs: TypeAlias = "list[tuple[Any, Any]]"
 
 
 def plain(value: object, limit: int = LIMIT, redact: Redact | None = None, name: str = "") -> Plain:
-    """The value, which stands under this name if any, as built-in types; about `limit` characters at most; redacted, then cut. Never raises.
+    """The value, with its name if it has one, as built-in types; about `limit` characters at most; redacted, then truncated. Never raises.
 
-    What does not fit is cut where it is least missed, and says so: `… 999,900 more`, `… [cut, 52,428,800 characters]`.
+    Truncation is noted: `… 999,900 more`, `… [cut, 52,428,800 characters]`.
     """
-    return within(limit, redact, Reader, value, name)[0]  # type: ignore[no-any-return]  # made of plain data only
+    return within(limit, redact, Reader, value, name)[0]  # type: ignore[no-any-return]  # a reader returns plain data only
 
 
 def as_json(value: object, limit: int = LIMIT, redact: Redact | None = None) -> str:
-    """The value as JSON text that always parses, at most `limit` characters (64 at least); bytes are base64, NaN and infinities quoted words."""
+    """The value as valid JSON text of at most `limit` characters (64 at least); bytes as base64, NaN and infinities as strings."""
     budget = limit = max(limit, 64)
     while budget > 0:
         text = dumps(*within(budget, redact, JsonReader, value))
         if len(text) <= limit:
             return text
-        budget = min(budget * limit // len(text), budget - 1) * 15 // 16  # escapes and notes made it longer: read less
+        budget = min(budget * limit // len(text), budget - 1) * 15 // 16  # escapes and notes made it too long: read less
     return '"…"'
 
 
 def message_of(error: BaseException, limit: int = LIMIT, redact: Redact | None = None) -> str:
-    """The exception's message where a built-in `__str__` makes it from built-in values; its type's name otherwise."""
+    """The exception's message if a built-in `__str__` makes it from built-in values, else its type's name."""
     owner = next(kind for kind in mro(type(error)) if "__str__" in namespace(kind))
     if type(owner) is not type or owner not in EXCEPTIONS or not all(is_short(part, limit) for part in parts(error, owner)):
         only = ARGS(error)[0] if owner is BaseException and len(ARGS(error)) == 1 else None
@@ -81,14 +81,15 @@ def message_of(error: BaseException, limit: int = LIMIT, redact: Redact | None =
 
 
 class Reader:
-    """One value being read: how many characters and elements are left, what we are inside of."""
+    """Reads one value; keeps the characters and elements left and the containers around the current element."""
 
     __slots__ = ("big", "crowded", "fair", "inside", "left", "nodes", "redact", "unfair")
 
     def __init__(self, limit: int, redact: Redact | None, *, fair: bool = False) -> None:
-        self.left, self.big, self.nodes, self.redact, self.fair, self.unfair = limit, limit // 8, min(limit // NODE, MAX_ELEMENTS) + 1, redact, fair, False
+        self.left, self.big, self.nodes = limit, limit // 8, min(limit // CHARACTERS_PER_ELEMENT, MAX_ELEMENTS) + 1
+        self.redact, self.fair, self.unfair = redact, fair, False
         self.inside: list[int] = []
-        self.crowded = 0  # containers around that have other elements, too
+        self.crowded = 0  # surrounding containers that have other elements too
 
     def read(self, value: Any, name: str = "") -> Any:
         kind = exact(value)
@@ -101,7 +102,7 @@ class Reader:
 
     def text(self, value: str, name: str = "") -> str:
         if len(value) > SAMPLE and is_unprintable(value[:SAMPLE]):
-            return f"<str, {len(value):,} characters, mostly unprintable>"  # JSON would make six of each
+            return f"<str, {len(value):,} characters, mostly unprintable>"  # JSON escapes would be six times as long
         if len(value) <= self.left:
             self.left -= len(value)
             return well_formed(self.redact(value, name) if self.redact else value)
@@ -113,9 +114,9 @@ class Reader:
     def whole(self, value: int, name: str) -> int | str:
         self.left -= 6
         bits = value.bit_length()
-        if bits < 64:  # what the wire has
+        if bits < 64:  # as in OTLP
             return value
-        return str(value) if bits <= DIGITS else f"<int, {bits:,} bits>"
+        return str(value) if bits <= MAX_BITS else f"<int, {bits:,} bits>"
 
     def number(self, value: float, name: str) -> float | str:
         self.left -= 6
@@ -128,8 +129,8 @@ class Reader:
         return bytes(value) if self.redact is None else redacted_bytes(bytes(value), name, self.redact)
 
     def container(self, value: Any, name: str) -> Any:
-        if len(self.inside) >= DEEPEST or id(value) in self.inside:
-            return f"<{type_name(value)}, {'a cycle' if id(value) in self.inside else f'deeper than {DEEPEST}'}>"
+        if len(self.inside) >= MAX_DEPTH or id(value) in self.inside:
+            return f"<{type_name(value)}, {'a cycle' if id(value) in self.inside else f'deeper than {MAX_DEPTH}'}>"
         self.inside.append(id(value))
         self.nodes -= 1
         read = self.entries(head(dict.items(value), self.nodes + 1), len(value)) if type(value) in MAPPINGS else self.elements(value, name)
@@ -162,7 +163,7 @@ class Reader:
         return read if len(read) >= total else {**read, "…": self.more(total - len(read))}
 
     def share(self, item: Any, name: str, following: int) -> Any:
-        """Read one element; once it is known that not everything fits, a big one leaves half of what is left to those after it."""
+        """Read one element; in a fair second pass it may use at most half of what is left if others follow."""
         chars, nodes = (self.left // 2, self.nodes // 2) if self.fair and following else (0, 0)
         self.left, self.nodes = self.left - chars, self.nodes - nodes
         read = self.read(item, name)
@@ -191,20 +192,20 @@ class Reader:
         return text
 
     def other(self, value: Any, name: str) -> Any:
-        kind, self.nodes = type(value), self.nodes - OBJECT
-        ancestors, late = mro(kind), LATE.get(type_name(kind))
-        if late is not None and is_original(kind):
-            return self.late(late, value, name)
+        kind, self.nodes = type(value), self.nodes - ELEMENTS_PER_OBJECT
+        ancestors, standard = mro(kind), STANDARD_TYPES.get(type_name(kind))
+        if standard is not None and is_original(kind):
+            return self.standard(standard, value, name)
         declared = fields(ancestors)
         if declared is None and is_any(Enum, ancestors):
             held = stored(value, "_value_")
-            return self.read(held, name) if exact(held) in HARMLESS else self.text(named(value))
-        if declared is None or id(value) in self.inside or len(self.inside) >= DEEPEST:
+            return self.read(held, name) if exact(held) in SCALAR_TYPES else self.text(named(value))
+        if declared is None or id(value) in self.inside or len(self.inside) >= MAX_DEPTH:
             return self.text(named(value))
         return self.model(value, declared)
 
     def model(self, value: Any, declared: dict[str, Any]) -> dict[str, Any]:
-        """The fields that a dataclass or pydantic model stores, but not those declared `repr=False`: that is how secrets are declared."""
+        """The stored fields of a dataclass or pydantic model, except those declared with `repr=False`, as secrets are."""
         own = own_dict(value)
         kinds = [kind for kind in map(loaded, FIELD_TYPES) if kind]
         shown = (name for name, field in declared.items() if not is_any(type(field), kinds) or field.repr is not False)
@@ -216,10 +217,10 @@ class Reader:
         self.inside.pop()
         return read
 
-    def late(self, reader: Callable[[Any], Any], value: Any, name: str) -> Any:
+    def standard(self, reader: Callable[[Any], Any], value: Any, name: str) -> Any:
         try:
             read = reader(value)
-        except TORN:
+        except READ_ERRORS:
             read = None
         if read is None:
             return self.text(named(value))
@@ -236,7 +237,7 @@ class Reader:
 
 
 class JsonReader(Reader):
-    """The same for JSON text, which has no bytes, no NaN and no infinities."""
+    """Reads values for JSON text, which has no bytes, NaN or infinities."""
 
     __slots__ = ()
 
@@ -252,7 +253,7 @@ class JsonReader(Reader):
 
 
 def within(limit: int, redact: Redact | None, reader: type[Reader], value: object, name: str = "") -> tuple[Any, int]:
-    """The value as read and its size. Read greedily; if not everything fits, again with shares, so that one big element does not hide all after it."""
+    """The value as read and its size. If not everything fits, it is read a second time with shares, so that one big element does not displace all after it."""
     try:
         first = reader(limit, redact)
         read = first.read(value, name)
@@ -260,12 +261,12 @@ def within(limit: int, redact: Redact | None, reader: type[Reader], value: objec
             return read, limit - first.left
         del read
         return reader(limit, redact, fair=True).read(value, name), limit
-    except (RecursionError, MemoryError):  # the program stands at its own limit
+    except (RecursionError, MemoryError):  # the program is at its own limit
         return "<not read>", 0
 
 
 def dumps(read: Any, size: int) -> str:
-    """JSON text; for large ones by the slower library: orjson reserves sixteen times the size."""
+    """JSON text; large ones by the standard library, since orjson allocates sixteen times the size."""
     return orjson.dumps(read).decode() if size <= LIMIT // 4 else json.dumps(read, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -274,50 +275,50 @@ def is_unprintable(text: str) -> bool:
 
 
 def named(value: object) -> str:
-    """What stands for a value that is not read: `<module.Class>`, `<class module.Class>`, `<function name>`."""
+    """The representation of a value that is not read: `<module.Class>`, `<class module.Class>`, `<function name>`."""
     if type(value) is FunctionType:
         return f"<function {short(FUNCTION_NAME(value))}>"
     return f"<class {type_name(value)}>" if is_class(value) else f"<{type_name(type(value))}>"
 
 
 def moment(value: Any) -> str:
-    """ISO 8601; with its zone only where that is the standard library's own."""
+    """ISO 8601, with the time zone only if its class is of the standard library."""
     zone = type(value.tzinfo)
     known = type_name(zone) in ("NoneType", "datetime.timezone", "zoneinfo.ZoneInfo") and (zone is type(None) or is_original(zone))
     return str((value if known else value.replace(tzinfo=None)).isoformat())
 
 
 def path(value: Any) -> str | None:
-    """A path made of exact strings; others would bring their own methods."""
+    """A path if its segments are exact strings: subclasses may define methods."""
     segments = stored(value, "_raw_paths") or stored(value, "_parts") or []
     return str(value) if all(type(each) is str for each in segments) and sum(map(len, segments)) <= SAMPLE else None
 
 
 def parts(error: BaseException, owner: type) -> list[Any]:
-    """Everything that a built-in exception's `__str__` looks at."""
+    """Everything that a built-in exception's `__str__` reads."""
     try:
-        return [*(() if owner in OWN_TEXT else ARGS(error)), *(namespace(owner)[member].__get__(error) for member in SHOWN.get(owner, ()))]
-    except TORN:  # made without its __init__
+        return [*(() if owner in WITHOUT_ARGS else ARGS(error)), *(namespace(owner)[member].__get__(error) for member in MESSAGE_MEMBERS.get(owner, ()))]
+    except READ_ERRORS:  # created without `__init__`
         return [error]
 
 
 def is_short(part: Any, limit: int) -> bool:
     kind = exact(part)
-    return kind in HARMLESS and (part.bit_length() <= DIGITS if kind is int else kind not in (str, bytes) or len(part) <= limit)
+    return kind in SCALAR_TYPES and (part.bit_length() <= MAX_BITS if kind is int else kind not in (str, bytes) or len(part) <= limit)
 
 
 FUNCTION_NAME: Callable[[object], str] = FunctionType.__dict__["__qualname__"].__get__
 ARGS: Callable[[BaseException], tuple[Any, ...]] = BaseException.__dict__["args"].__get__
 
-TORN = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)  # what a reader of the standard library's types meets
+READ_ERRORS = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)  # that reading the standard library's types may raise
 UNSET = object()
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]+")
 NOT_FINITE = {float("inf"): "Infinity", float("-inf"): "-Infinity"}
-HARMLESS = frozenset({str, bool, int, float, bytes, type(None)})
+SCALAR_TYPES = frozenset({str, bool, int, float, bytes, type(None)})
 MAPPINGS = frozenset({dict, OrderedDict, defaultdict, Counter})
 CONTAINERS = frozenset({list, tuple, set, frozenset, deque}) | MAPPINGS
-KEYS: dict[type, Callable[[Any], str]] = {bool: repr, type(None): repr, float: repr, int: lambda key: str(key) if key.bit_length() <= DIGITS else "<int>"}
-LATE: dict[str, Callable[[Any], Any]] = {
+KEYS: dict[type, Callable[[Any], str]] = {bool: repr, type(None): repr, float: repr, int: lambda key: str(key) if key.bit_length() <= MAX_BITS else "<int>"}
+STANDARD_TYPES: dict[str, Callable[[Any], Any]] = {
     "datetime.datetime": moment,
     "datetime.time": moment,
     "datetime.date": lambda value: value.isoformat(),
@@ -328,8 +329,8 @@ LATE: dict[str, Callable[[Any], Any]] = {
     **{f"{module}.{kind}Path": path for module in ("pathlib", "pathlib._local") for kind in ("Posix", "PurePosix", "Windows", "PureWindows")},
 }
 EXCEPTIONS = frozenset(kind for kind in vars(builtins).values() if isinstance(kind, type) and issubclass(kind, BaseException))
-OWN_TEXT = frozenset({SyntaxError, BaseExceptionGroup})  # whose text is made of members alone
-SHOWN: dict[type, tuple[str, ...]] = {
+WITHOUT_ARGS = frozenset({SyntaxError, BaseExceptionGroup})  # whose text does not depend on args
+MESSAGE_MEMBERS: dict[type, tuple[str, ...]] = {
     OSError: ("errno", "strerror", "filename", "filename2"),
     ImportError: ("msg",),
     SyntaxError: ("msg", "filename", "lineno"),

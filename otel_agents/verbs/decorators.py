@@ -1,7 +1,7 @@
-"""@agent @workflow @step @tool @llm @embedding @retriever @memory @plan @evaluator @guardrail: a name → an operation.
+"""The decorators @agent @workflow @step @tool @llm @embedding @retriever @memory @plan @evaluator @guardrail: each call or block is an operation.
 
-Each bare (`@oa.agent`), with arguments (`@oa.agent(name="researcher")`) and as a block (`with oa.agent("researcher") as run:`, `async with` too). On a function
-of any colour, a method, static or class method, property, partial, callable object, or a class, whose entry methods it then observes.
+Each can be used bare (`@oa.agent`), with arguments (`@oa.agent(name="researcher")`) and as a block (`with oa.agent("researcher") as run:` or `async with`), on
+sync and async functions and generators, methods, static and class methods, properties, partials, callable objects, and classes (on their entry methods).
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ from typing import Any, TypeVar, overload
 
 from otel_agents import semconv as names
 from otel_agents.telemetry.calls import Call, around
-from otel_agents.telemetry.context import Context, engine, reset_if_current, set_current
+from otel_agents.telemetry.context import Context, reset_if_current, set_current
+from otel_agents.telemetry.engine import engine
 from otel_agents.telemetry.guard import guard
 from otel_agents.telemetry.kinds import KINDS, Kind
 from otel_agents.telemetry.operations import NOOP, Operation, begin
-from otel_agents.verbs.capture import ROWS, Row, Subject
+from otel_agents.verbs.capture import Subject
+from otel_agents.verbs.table import ROWS, Row
 
 F = TypeVar("F", bound=Callable[..., Any])
 ENTRIES = ("__call__", "run", "arun", "invoke", "ainvoke", "stream", "astream", "execute", "aexecute", "kickoff")
 
 
 class Decorator:
-    """One of the verbs. Called with what it decorates it gives the same thing, observed; called with a name and options, a `Scope`."""
+    """One of the verbs. Called with a function or class it returns that, observed; called with a name and options it returns a `Scope`."""
 
     def __init__(self, row: Row) -> None:
         self._row = row
@@ -47,18 +49,18 @@ class Decorator:
 
 
 class Scope:
-    """A verb with its options: decorates, or is entered as a block."""
+    """A verb with its options: a decorator and a context manager."""
 
     __slots__ = ("_before", "_entered", "_fields", "_kind", "_name", "_row")
 
     def __init__(self, row: Row, name: str | None, options: Mapping[str, Any]) -> None:
         self._row = row
-        self._kind, self._name, self._fields = row.understand(name, options)
+        self._kind, self._name, self._fields = row.parse(name, options)
         self._entered: list[tuple[Operation, Context, Context]] = []
 
     def __call__(self, subject: F) -> F:
-        """The subject, observed."""
-        return _decorated(subject, self._row, self._kind, self._name, self._fields)  # type: ignore[no-any-return]  # what comes in goes out
+        """The function or class, observed."""
+        return _decorated(subject, self._row, self._kind, self._name, self._fields)  # type: ignore[no-any-return]  # the same type as the argument
 
     def __enter__(self) -> Operation:
         operation = self._begin() if engine.on else None
@@ -88,7 +90,7 @@ class Scope:
 
 
 class Observed:
-    """The plan of a decorated function."""
+    """The plan for a decorated function."""
 
     __slots__ = ("_fields", "_kind", "_row", "subject")
 
@@ -112,27 +114,27 @@ class Observed:
 
 
 def _decorated(subject: Any, row: Row, kind: Kind, name: str | None, fields: Mapping[str, Any]) -> Any:
-    again = functools.partial(_decorated, row=row, kind=kind, name=name, fields=fields)
+    decorate = functools.partial(_decorated, row=row, kind=kind, name=name, fields=fields)
     if isinstance(subject, staticmethod | classmethod):
-        return type(subject)(again(subject.__func__))
+        return type(subject)(decorate(subject.__func__))
     if isinstance(subject, property):
-        getter, setter, deleter = (again(part) if part else None for part in (subject.fget, subject.fset, subject.fdel))
+        getter, setter, deleter = (decorate(part) if part else None for part in (subject.fget, subject.fset, subject.fdel))
         return property(getter, setter, deleter, subject.__doc__)
     if isinstance(subject, functools.cached_property):
-        return functools.cached_property(again(subject.func))
+        return functools.cached_property(decorate(subject.func))
     if isinstance(subject, functools.partialmethod):
-        return functools.partialmethod(again(subject.func), *subject.args, **subject.keywords)
+        return functools.partialmethod(decorate(subject.func), *subject.args, **subject.keywords)
     if isinstance(subject, type):
         return _decorated_class(subject, row, kind, name, fields)
     if not callable(subject):
         raise TypeError(f"@oa.{row.verb} decorates a function, a method or a class, not {type(subject).__name__}; for a block use `with oa.{row.verb}(name):`")
-    told = Subject(subject, name or _own_name(subject))
-    wrapped = around(subject, Observed(row, kind, row.named(fields, told.name, told.description), told))
-    return row.dress(wrapped, told)
+    described = Subject(subject, name or _own_name(subject))
+    wrapped = around(subject, Observed(row, kind, row.named(fields, described.name, described.description), described))
+    return row.finish(wrapped, described)
 
 
 def _decorated_class(subject: type, row: Row, kind: Kind, name: str | None, fields: Mapping[str, Any]) -> type:
-    """The same class, its entry methods observed: those of `ENTRIES` that it defines, else all public ones."""
+    """The same class with its entry methods observed: those of `ENTRIES` that it defines, else all public ones."""
     own = {key: value for key, value in vars(subject).items() if callable(value) or isinstance(value, staticmethod | classmethod)}
     entries = [key for key in ENTRIES if key in own] or [key for key, value in own.items() if not key.startswith("_") and not isinstance(value, type)]
     if not entries:

@@ -1,4 +1,4 @@
-"""session(): what is said once and stands on every span, log record and event below: the conversation, the user, attributes of the program's own."""
+"""session(): the conversation, the user and attributes of the program's own, set once and carried by every span, log record and event within."""
 
 from __future__ import annotations
 
@@ -16,25 +16,24 @@ from otel_agents.telemetry.values import plain
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class session:  # read as a word where it stands: `with oa.session("order-17", user="ann"):`
-    """Everything inside belongs to this conversation: `with oa.session(conversation, user=…, tenant=…)`, `async with` and `@oa.session(…)` too.
+class session:  # lower case as a verb: `with oa.session("order-17", user="ann"):`
+    """Everything inside belongs to this conversation: `with oa.session(conversation, user=…, tenant=…)`, `async with` or `@oa.session(…)`.
 
-    conversation: the id that the application has for it (`gen_ai.conversation.id`; never made up here). user: `user.id`. attributes: short texts,
-    under the names given. They reach threads, executors and processes, and, as W3C baggage, other services: nothing secret belongs here; credentials are
-    redacted.
+    conversation: the application's id for it (`gen_ai.conversation.id`, never generated). user: `user.id`. attributes: short texts under the given names.
+    All of them reach threads, executors, processes and, as W3C baggage, other services, so they must not be secret; credentials are redacted.
     """
 
     def __init__(self, conversation: str | None = None, /, *, user: str | None = None, **attributes: Any) -> None:
         given = {names.CONVERSATION_ID: conversation, names.USER_ID: user, **attributes}
         texts = {name: value if type(value) is str else str(plain(value)) for name, value in given.items() if value is not None}
-        self._attributes = {fit_to_send(name): fit_to_send(value) for name, value in texts.items()}
+        self._attributes = {without_credentials(name): without_credentials(value) for name, value in texts.items()}
         self._entered: list[tuple[Context, Context]] = []
 
     def __call__(self, function: F) -> F:
-        """The function, whatever its colour; each of its calls belongs to this conversation."""
-        return around(function, Within(self.over))  # type: ignore[return-value,arg-type]  # the same signature; a stretch is all that `around` needs
+        """The function, sync or async; each of its calls belongs to this conversation."""
+        return around(function, Within(self.context_within))  # type: ignore[return-value,arg-type]  # the same signature; a ContextRun has all that `around` needs
 
-    def over(self, context: Context) -> Context:
+    def context_within(self, context: Context) -> Context:
         """The context with this session in it."""
         with guard("session"):
             return with_session(context, self._attributes)
@@ -42,7 +41,7 @@ class session:  # read as a word where it stands: `with oa.session("order-17", u
 
     def __enter__(self) -> session:
         before = get_current()
-        ours = self.over(before)
+        ours = self.context_within(before)
         set_current(ours)
         self._entered.append((before, ours))
         return self
@@ -58,30 +57,30 @@ class session:  # read as a word where it stands: `with oa.session("order-17", u
 
 
 @lru_cache(maxsize=1024)
-def fit_to_send(text: str) -> str:
-    """The text without a credential: every service that the program calls may get it."""
-    from otel_agents.redaction.by_shape import credential_free  # its tables are needed with the first session, not with the first look at us
+def without_credentials(text: str) -> str:
+    """The text with credentials redacted: every service that the program calls may receive it."""
+    from otel_agents.redaction.by_shape import credential_free  # its tables are loaded with the first session, not with this module
 
     return credential_free(text)
 
 
 class Within:
-    """The plan of a decorated function: each of its calls runs within the session."""
+    """The plan for a decorated function: each of its calls runs within the session."""
 
-    __slots__ = ("_over",)
+    __slots__ = ("_context_within",)
 
-    def __init__(self, over: Callable[[Context], Context]) -> None:
-        self._over = over
+    def __init__(self, context_within: Callable[[Context], Context]) -> None:
+        self._context_within = context_within
 
-    def begin(self, call: Call) -> Stretch:
-        return Stretch(self._over(get_current()))
+    def begin(self, call: Call) -> ContextRun:
+        return ContextRun(self._context_within(get_current()))
 
-    def end(self, stretch: Stretch, call: Call, result: Any) -> Any:
+    def end(self, run: ContextRun, call: Call, result: Any) -> Any:
         return result
 
 
-class Stretch:
-    """A stretch of a function's run that has a context of its own, and nothing else to begin or end."""
+class ContextRun:
+    """The run of a function with its own context, in place of an operation: nothing to measure or end."""
 
     __slots__ = ("context",)
 
@@ -89,10 +88,10 @@ class Stretch:
         self.context = context
 
     def chunk(self) -> None:
-        """Nothing is counted."""
+        """No operation to measure."""
 
     def stop(self, outcome: str = "ok") -> None:
-        """Nothing ends."""
+        """No operation to end."""
 
     def fail(self, error: BaseException) -> None:
-        """Nothing ends."""
+        """No operation to end."""

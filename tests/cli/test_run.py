@@ -45,7 +45,7 @@ def test_a_signal_ends_the_program_as_without_us(program: Path) -> None:
 
 
 def test_the_program_is_observed(program: Path) -> None:
-    program.write_text("from otel_agents.telemetry.context import engine; print(engine.on)")
+    program.write_text("from otel_agents.telemetry.engine import engine; print(engine.on)")
     assert started(str(program)).stdout == "True\n"
 
 

@@ -10,7 +10,7 @@ from rendered_boards import dashboards, queries
 from otel_agents import semconv
 from otel_agents.dashboards import promql
 from otel_agents.dashboards.alerts import SPEND
-from otel_agents.telemetry.metrics import TABLE, Instrument
+from otel_agents.telemetry.instruments import TABLE, Instrument
 
 SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "up_down": ("",), "gauge": ("",), "counter": ("_total",)}  # by the first word that is in its making
 UNITS = {"s": "_seconds", "USD": "_USD"}

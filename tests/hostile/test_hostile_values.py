@@ -10,7 +10,7 @@ from hostile_places import COLOURS, DEEDS, RECORDS, call
 from hostile_values import CALLED, TABLE
 
 import otel_agents as oa
-from otel_agents.telemetry.context import engine
+from otel_agents.telemetry.engine import engine
 from otel_agents.testing import capture
 
 MODES = ("none", "full")

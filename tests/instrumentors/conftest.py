@@ -18,7 +18,7 @@ from otel_agents import semconv
 from otel_agents.instrumentors import registry
 from otel_agents.journal.spans import Spans
 from otel_agents.telemetry.content import Policy
-from otel_agents.telemetry.context import engine
+from otel_agents.telemetry.engine import engine
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # its table of prices, without the network
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from otel_agents.instrumentors.patching import ImportHooks, Patches
-from otel_agents.telemetry.context import engine
+from otel_agents.telemetry.engine import engine
 
 Write = Callable[[dict[str, str]], None]
 

@@ -19,7 +19,7 @@ from otel_agents.journal.files import locked
 from otel_agents.journal.points import series_of
 from otel_agents.journal.runs import Died
 from otel_agents.otlp.any_value import attributes_of
-from otel_agents.telemetry.metrics import Instruments, of_died
+from otel_agents.telemetry.metrics import Instruments, died_runs
 from otel_agents.telemetry.series import CUMULATIVE, Aggregation
 
 MakeRig = Callable[..., Rig]
@@ -41,7 +41,7 @@ def span(name: str, end: int) -> bytes:
 
 def counted(runs: list[Died], found_at: int) -> list[bytes]:
     """The died runs as the pipeline counts them."""
-    return list(series_of(of_died(Instruments(Aggregation(0)), runs, found_at, CUMULATIVE), LINES.redact))
+    return list(series_of(died_runs(Instruments(Aggregation(0)), runs, found_at, CUMULATIVE), LINES.redact))
 
 
 def taken(receiver: Any) -> list[tuple[str, str]]:

@@ -18,7 +18,8 @@ from opentelemetry.sdk.trace import TracerProvider, sampling
 import otel_agents as oa
 from otel_agents.otlp.any_value import attributes_of
 from otel_agents.runtime.process import process_start
-from otel_agents.telemetry.context import Context, engine
+from otel_agents.telemetry.context import Context
+from otel_agents.telemetry.engine import engine
 from otel_agents.telemetry.guard import swallow
 from otel_agents.testing import Telemetry, capture
 

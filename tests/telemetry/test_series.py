@@ -18,9 +18,9 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags
 
 from otel_agents.journal.encode import Lines
 from otel_agents.telemetry.context import SPAN, Context
+from otel_agents.telemetry.meter import MeterBackend
 from otel_agents.telemetry.metrics import Instruments
 from otel_agents.telemetry.series import MAX_SERIES, Aggregation, Origin, origin_in
-from otel_agents.telemetry.sums import Handed
 
 COST, ACTIVE, DURATION, LAG = "otel_agents.cost", "otel_agents.agents.active", "gen_ai.execute_tool.duration", "otel_agents.shipper.lag"
 AGENT = ("gen_ai.agent.name",)
@@ -43,7 +43,7 @@ class Ours:
 class Theirs:
     def __init__(self, *, delta: bool = False) -> None:
         self.reader = InMemoryMetricReader(preferred_temporality=DELTAS if delta else None)
-        self.instruments = Instruments(Handed(MeterProvider([self.reader], Resource({}), shutdown_on_exit=False).get_meter(*SCOPE)))
+        self.instruments = Instruments(MeterBackend(MeterProvider([self.reader], Resource({}), shutdown_on_exit=False).get_meter(*SCOPE)))
         self.instruments.observe(LAG, lambda: 2.5)
 
     def lines(self) -> list[bytes]:

@@ -1,23 +1,22 @@
-"""What objects and classes really hold, found without their help.
+"""Introspection of objects and classes without running their code.
 
-Look-ups go through the slots of `type` itself and the namespaces of the MRO; classes are compared by identity. No property, no `__getattribute__`, no
-metaclass' `__eq__`, `__hash__` or `mro` has a say.
+Look-ups use the descriptors of `type` itself and the namespaces of the MRO; classes are compared by identity. No property, no `__getattribute__` and no
+`__eq__`, `__hash__` or `mro` of a metaclass is called.
 """
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from types import GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any
 
-MAX_ENTRIES = 2048  # entries of one object that are looked at
+from otel_agents.redaction.surrogates import well_formed
+
+MAX_ENTRIES = 2048  # entries of one object that are read
 LONGEST_NAME = 256
-PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
-STAND_IN = "\uffff"  # a code point that is no character
-HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement or by a newer C module; others are the interpreter's own
+HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement or a C module with multi-phase initialisation; others are static types
 FIELDS = ("__dataclass_fields__", "__pydantic_fields__", "model_fields", "__fields__")  # dataclasses; pydantic from 2.10, 2.0, 1
 FIELD_TYPES = (("dataclasses", "Field"), ("pydantic.fields", "FieldInfo"))
 
@@ -29,7 +28,7 @@ FLAGS: Callable[[type], int] = type.__dict__["__flags__"].__get__
 
 
 def type_name(thing: object) -> str:
-    """What `error.type` wants of an exception or a class: `module.Qualified.name`, built-in ones without the module."""
+    """The name of a class, or of an object's class, as `error.type` has it: `module.Qualified.name`, for built-in ones without the module."""
     kind: Any = thing if is_class(thing) else type(thing)
     name, module = short(QUALNAME(kind)), module_of(kind)
     return name if module == "builtins" else f"{module}.{name}"
@@ -47,7 +46,7 @@ def short(name: str) -> str:
 
 
 def exact(value: object) -> type:
-    """The value's type where it is safe to look up: a class whose metaclass is not `type` brings its own `__hash__` and `__eq__`."""
+    """The value's type if it is safe as a dictionary key, else `object`: a metaclass other than `type` may define `__hash__` and `__eq__`."""
     kind = type(value)
     return kind if type(kind) is type else object
 
@@ -61,30 +60,30 @@ def is_any(kind: type, kinds: Iterable[type]) -> bool:
 
 
 def is_original(kind: type) -> bool:
-    """Whether this is the class its module has under that name and not one that took the name; then its module is loaded already."""
+    """Whether this is the class that its module has under its name, not one that only claims to be."""
     return loaded((module_of(kind), short(QUALNAME(kind)))) is kind
 
 
 def loaded(name: tuple[str, str]) -> Any:
-    """What stands under a name in a module that the program has imported, if it has."""
+    """A module's attribute by (module, name); None unless the module is imported."""
     module = sys.modules.get(name[0])
     return module.__dict__.get(name[1]) if type(module) is ModuleType else None
 
 
 def stored(value: object, name: str, default: Any = None) -> Any:
-    """What an object holds under a name in a slot or in its own `__dict__`, found without its help."""
+    """The value of an attribute in a slot or in the object's own `__dict__`, without calling the object's code."""
     for kind in mro(type(value)):
         slot = namespace(kind).get(name)
         if type(slot) is MemberDescriptorType:
             try:
                 return slot.__get__(value)
-            except AttributeError:  # never filled
+            except AttributeError:  # not set
                 return default
     return own_dict(value).get(name, default)
 
 
 def own_dict(value: object) -> dict[str, Any]:
-    """A copy of the object's own `__dict__`, empty where a property of that name hides it."""
+    """A copy of the object's own `__dict__`; empty if a property of that name hides it."""
     for kind in mro(type(value)):
         slot = namespace(kind).get("__dict__")
         if slot is not None:
@@ -93,12 +92,12 @@ def own_dict(value: object) -> dict[str, Any]:
 
 
 def own_items(held: object) -> list[tuple[Any, Any]]:
-    """The entries under plain names. Items, never look-ups: a key of another type compares by its own code."""
+    """The entries whose keys are exact strings. By iteration, never by look-up, which would call the `__eq__` of other keys."""
     return [pair for pair in head(dict.items(held), MAX_ENTRIES) if type(pair[0]) is str] if is_any(dict, mro(type(held))) else []  # type: ignore[arg-type]  # a dict
 
 
 def fields(ancestors: tuple[type, ...]) -> dict[str, Any] | None:
-    """The declared fields if these are the ancestors of a dataclass or a pydantic model."""
+    """The declared fields if these are the base classes of a dataclass or pydantic model."""
     for kind in ancestors:
         declared = namespace(kind)
         for marker in FIELDS:
@@ -108,26 +107,8 @@ def fields(ancestors: tuple[type, ...]) -> dict[str, Any] | None:
 
 
 def head(values: Iterable[Any], count: int) -> list[Any]:
-    """The first elements, in one step: another thread may be changing the container."""
+    """The first elements, copied in one step: another thread may be changing the container."""
     try:
         return list(islice(values, max(count, 0)))
-    except RuntimeError:  # changed in that very step
+    except RuntimeError:  # changed during that step
         return []
-
-
-def well_formed(text: str) -> str:
-    """The text without lone surrogates, which no encoding takes."""
-    if text.isascii():
-        return text
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return mended(text)
-    return text
-
-
-def mended(text: str) -> str:
-    """U+FFFD for each lone surrogate; a pair that was split joins again. By the one error handler that is fast (20 times): it writes `?`."""
-    whole = PAIR.sub(lambda pair: pair[0].encode("utf-16-le", "surrogatepass").decode("utf-16-le"), text)
-    kept = whole.replace(STAND_IN, "\ufffd").replace("?", STAND_IN)
-    return kept.encode("utf-8", "replace").decode().replace("?", "\ufffd").replace(STAND_IN, "?")

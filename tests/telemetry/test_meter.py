@@ -10,9 +10,9 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.metrics.view import View
 from opentelemetry.trace import SpanContext, TraceFlags
 
-from otel_agents.telemetry.metrics import SETS, Instruments
+from otel_agents.telemetry.meter import MeterBackend
+from otel_agents.telemetry.metrics import MAX_LABEL_SETS, Instruments
 from otel_agents.telemetry.series import Labels, Origin
-from otel_agents.telemetry.sums import Handed
 
 COST, ACTIVE, AGENT = "otel_agents.cost", "otel_agents.agents.active", ("gen_ai.agent.name",)
 
@@ -20,7 +20,7 @@ COST, ACTIVE, AGENT = "otel_agents.cost", "otel_agents.agents.active", ("gen_ai.
 class Rig:
     def __init__(self, *views: View, readers: int = 1) -> None:
         self.readers = [InMemoryMetricReader() for _ in range(readers)]
-        self.instruments = Instruments(Handed(MeterProvider(self.readers, views=views).get_meter("test")))
+        self.instruments = Instruments(MeterBackend(MeterProvider(self.readers, views=views).get_meter("test")))
         self.instruments.observe("otel_agents.shipper.lag", lambda: 0.0)
 
     def add(self, value: float, agent: str = "a", origin: Origin | None = None, metric: str = COST) -> None:
@@ -86,7 +86,7 @@ def test_sets_of_labels_are_one_object_each_and_bounded() -> None:
     assert first is instruments.labels(AGENT, {"gen_ai.agent.name": "a"})
     assert first == {"gen_ai.agent.name": "a"}
     assert instruments.labels(AGENT, {}, (("otel_agents.outcome", "ok"),)) == {"otel_agents.outcome": "ok"}
-    for number in range(SETS + 10):
+    for number in range(MAX_LABEL_SETS + 10):
         assert type(instruments.labels(AGENT, {"gen_ai.agent.name": f"a{number}"})) is Labels
-    assert len(instruments.sets) <= SETS
+    assert len(instruments.sets) <= MAX_LABEL_SETS
     assert instruments.labels(AGENT, {"gen_ai.agent.name": "new"}) == {"gen_ai.agent.name": "_other"}
