@@ -25,6 +25,7 @@ HOMES = {
     "pydantic_core": ("config.parsers",),
     "pydantic_settings": ("config.model",),
     "typing_extensions": ("config.definitions",),
+    "platformdirs": ("config.paths",),
     "yaml": ("config.files", "dashboards.render", "stack.cluster"),
     "wrapt": ("instrumentors.patching", "telemetry.streams"),
     "rich": ("cli.",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -214,7 +213,7 @@ def read(settings: Settings) -> dict[str, Any]:
         faults.append(f"journal_rotate_bytes {too_large}")
     if faults:
         raise ValueError("; ".join(faults))
-    values["journal_dir"] = values["journal_dir"] or journal_folder(os.environ)
+    values["journal_dir"] = values["journal_dir"] or journal_folder()
     values["journal_rotate_bytes"] = values["journal_rotate_bytes"] or largest_segment(values)
     return values
 

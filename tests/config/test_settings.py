@@ -381,7 +381,7 @@ def test_each_variable_that_sets_something_sets_it(env: Callable[..., None], var
 @pytest.mark.parametrize("variable", [variable for variable in VARIABLES if not variable.setting], ids=lambda variable: variable.name)
 def test_variables_that_others_read_change_no_setting(env: Callable[..., None], variable: Any) -> None:
     env(**{variable.name: "7"})
-    assert load() == Settings(journal_dir=journal_folder(os.environ))
+    assert load() == Settings(journal_dir=journal_folder())
 
 
 def test_a_disabled_sdk_wins_over_everything(env: Callable[..., None]) -> None:
@@ -610,18 +610,18 @@ def test_a_long_wrong_value_is_cut() -> None:
 
 
 def test_the_journal_lives_in_the_state_folder(env: Callable[..., None], tmp_path: Path) -> None:
-    assert journal_folder(os.environ) == tmp_path / "home/.local/state/otel-agents/journal"
+    assert journal_folder() == tmp_path / "home/.local/state/otel-agents/journal"
     env(XDG_STATE_HOME=str(tmp_path))
-    assert journal_folder(os.environ) == tmp_path / "otel-agents/journal"
+    assert journal_folder() == tmp_path / "otel-agents/journal"
     env(XDG_STATE_HOME="relative")  # not a state folder, says the specification
-    assert journal_folder(os.environ) == tmp_path / "home/.local/state/otel-agents/journal"
+    assert journal_folder() == tmp_path / "home/.local/state/otel-agents/journal"
 
 
 def test_without_a_home_that_can_be_written_it_is_temporary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("HOME", str(tmp_path / "file"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    folder = journal_folder(os.environ)
+    folder = journal_folder()
     assert folder.name == "journal"
     assert folder.parent.parent == tmp_path
 
