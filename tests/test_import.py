@@ -25,6 +25,7 @@ HOMES = {
     "pydantic_core": ("config.parsers",),
     "pydantic_settings": ("config.model",),
     "typing_extensions": ("config.definitions", "verbs.tool_schema"),
+    "genai_prices": ("telemetry.prices",),
     "docstring_parser": ("verbs.tool_schema",),
     "annotationlib": ("verbs.tool_schema",),  # of the standard library from 3.14 on
     "platformdirs": ("config.paths",),
