@@ -38,7 +38,7 @@ def _begin() -> None:
 
 def _chosen() -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The libraries named to be observed, and those to be left alone; the settings are only read this early where a file may say so."""
-    from otel_agents.config.sources import nearby_file
+    from otel_agents.config.files import nearby_file
 
     if nearby_file() is None and not os.environ.get("OTEL_AGENTS_CONFIG_FILE"):
         return _named("OTEL_AGENTS_INSTRUMENT"), _named("OTEL_AGENTS_DISABLE")

@@ -1,4 +1,4 @@
-"""Show every setting, its value and where it came from; or check the settings, those of this shell and folder or those of one FILE.
+"""Show every setting, its value and where it came from; check the settings, those of this shell and folder or those of one FILE; print the file's JSON schema.
 
 Values win in this order: arguments of oa.start(), OTEL_AGENTS_* and OTEL_* variables, otel-agents.yaml or [tool.otel-agents] in pyproject.toml, defaults.
 """
@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from otel_agents.cli import screen
 from otel_agents.config.definitions import dangling
+from otel_agents.config.model import judged, schema
 from otel_agents.config.parsers import LEVELS
-from otel_agents.config.settings import KNOBS, KNOWN, OTLP_KNOBS, Endpoint, Settings, build
-from otel_agents.config.sources import SECTIONS, Found, gather, labelled, read_file
+from otel_agents.config.sources import Found, gather, labelled, read_file
+from otel_agents.config.values import KNOBS, KNOWN, OTLP_KNOBS, SECTIONS, Endpoint, Settings
 from otel_agents.otlp.signals import SIGNALS
 from otel_agents.redaction.messages import address, line, public, wrong
 
@@ -39,23 +40,27 @@ FILES = ("certificate", "client_key", "client_certificate")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    does = parser.add_subparsers(dest="does", required=True, metavar="{show,check}")
+    does = parser.add_subparsers(dest="does", required=True, metavar="{show,check,schema}")
     show = does.add_parser("show", help="every setting, its value, where it came from")
     check = does.add_parser("check", help="say what is wrong with the settings; status 1 if anything is")
     check.add_argument("file", nargs="?", type=Path, metavar="FILE", help="judge this file alone (default: what programs started here would use)")
+    does.add_parser("schema", help="print the JSON schema of otel-agents.yaml, by which editors complete and check it")
     for parser_of_one in (show, check):
         parser_of_one.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(options: argparse.Namespace) -> int:
     """0, or 1 when something is wrong with the settings."""
+    if options.does == "schema":
+        screen.print_json(schema())
+        return 0
     file = options.file if options.does == "check" else None
-    found = gather(KNOWN, {}, os.environ) if file is None else read_file(KNOWN, file)
-    settings, problems = build(found)
+    found = gather({}, os.environ) if file is None else read_file(file)
+    settings, problems = judged(found)
     if options.does == "show":
         show(settings, problems, as_json=options.json)
     else:
-        problems += map(line, (*pointless(settings, found), *missing_files(settings)))
+        problems += map(line, (*dangling_names(settings, found), *missing_files(settings)))
         judge(settings, problems, as_json=options.json)
     return 1 if problems else 0
 
@@ -76,7 +81,7 @@ def show(settings: Settings, problems: list[str], *, as_json: bool) -> None:
 
 
 def cells(row: dict[str, Any]) -> list[str | Text]:
-    """What somebody set stands out from the defaults."""
+    """What is set stands out from the defaults."""
     from rich.text import Text
 
     is_default = row["from"] == DEFAULT
@@ -96,9 +101,9 @@ def report(settings: Settings, problems: list[str]) -> dict[str, Any]:
 
 
 def rows(settings: Settings) -> Iterator[dict[str, Any]]:
-    """Every setting; those of OTLP and the file's sections only where somebody wrote them."""
+    """Every setting; those of OTLP and the file's sections only where they are set."""
     for name in KNOBS:
-        if name in KNOWN.names and (name not in SECTIONS or getattr(settings, name)):
+        if name in KNOWN and (name not in SECTIONS or getattr(settings, name)):
             yield {"setting": name, "value": public(name, getattr(settings, name)), "from": line(settings.origins.get(name, DEFAULT))}
     for knob in OTLP_KNOBS:
         if knob in settings.otlp:
@@ -157,8 +162,8 @@ def defined(settings: Settings) -> str:
     return "".join(f", {screen.plural(len(content), title.removesuffix('s'))}" for title in SECTIONS if (content := getattr(settings, title)))
 
 
-def pointless(settings: Settings, found: Found) -> Iterator[str]:
-    """Names in the file that point at nothing, each with its line."""
+def dangling_names(settings: Settings, found: Found) -> Iterator[str]:
+    """Names in the file that refer to nothing, each with its line."""
     for place, message in dangling(settings.agents, settings.models, settings.experiments):
         yield f"{labelled(found.file, found.lines, place) if found.file else '.'.join(place)} {message}"
 
@@ -166,4 +171,4 @@ def pointless(settings: Settings, found: Found) -> Iterator[str]:
 def missing_files(settings: Settings) -> Iterator[str]:
     for knob, value in settings.otlp.items():
         if knob.endswith(FILES) and not Path(value).is_file():
-            yield f"{settings.origins[f'otlp_{knob}']}={wrong(knob, value)} is no file: correct the path"
+            yield f"{settings.origins[f'otlp_{knob}']}={wrong(knob, value)} does not exist: correct the path"

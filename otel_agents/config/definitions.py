@@ -1,59 +1,76 @@
-"""What otel-agents.yaml defines beside knobs: agents, models, experiment templates, alert thresholds. Their shape, and whether they fit together."""
+"""What otel-agents.yaml defines beside settings: agents, models, experiment templates, alert thresholds. Their shape, and whether they fit together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeGuard
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import Annotated, Any, Final
 
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, with_config
+from typing_extensions import TypedDict
+
+from otel_agents.config.files import Place
 from otel_agents.config.parsers import nearest
 
-Place = tuple[str, ...]  # the keys that lead to a value: ("agents", "planner", "model")
 Table = Mapping[str, Any]
-
-TEXT, NAMES, TABLE, NUMBER, COUNT = "text", "a list of names", "a table of names", "a number", "a whole number from 1 up"
-KEYS: Mapping[str, Mapping[str, str]] = {
-    "agents": {"name": TEXT, "model": TEXT, "description": TEXT},
-    "models": {"name": TEXT, "description": TEXT},
-    "experiments": {"name": TEXT, "description": TEXT, "agents": NAMES, "parameters": TABLE, "metrics": NAMES, "validation": TABLE},
-    "alerts": {"threshold": NUMBER, "events": COUNT},
-}
-SHORT = {"agents": "model", "alerts": "threshold"}  # `planner: gpt-5` is `planner: {model: gpt-5}`
-SHARE, ABOVE_NONE, FACTOR = (0.0, 1.0), (0.0, float("inf")), (1.0, float("inf"))
-ALERTS: Mapping[str, tuple[float, float]] = {  # name → what its threshold lies between: above the first, up to the second
+ENTRY: Final = ConfigDict(extra="allow", strict=True)
+SHARE, POSITIVE, FACTOR = (0.0, 1.0), (0.0, float("inf")), (1.0, float("inf"))
+ALERTS: Final[Mapping[str, tuple[float, float]]] = {  # name → the range of its threshold: greater than the first, at most the second
     "agent_runs_fail": SHARE,
-    "agent_slow": ABOVE_NONE,
+    "agent_slow": POSITIVE,
     "model_calls_fail": SHARE,
-    "first_chunk_slow": ABOVE_NONE,
-    "cost_per_hour": ABOVE_NONE,
+    "first_chunk_slow": POSITIVE,
+    "cost_per_hour": POSITIVE,
     "cost_spike": FACTOR,
-    "tokens_per_hour": ABOVE_NONE,
+    "tokens_per_hour": POSITIVE,
     "tool_fails": SHARE,
-    "agent_loops": ABOVE_NONE,
-    "agent_silent": ABOVE_NONE,
-    "evaluations_drop": ABOVE_NONE,
+    "agent_loops": POSITIVE,
+    "agent_silent": POSITIVE,
+    "evaluations_drop": POSITIVE,
     "cache_hits_drop": SHARE,
     "collector_queue_full": SHARE,
 }
 
 
-def section(title: str) -> Callable[[Any], Mapping[str, Table]]:
-    """The parser of one section: a table by name, whose ValueError says the first thing that is wrong."""
+@with_config(ENTRY)
+class Agent(TypedDict, total=False):
+    name: str
+    model: str
+    description: str
 
-    def parsed(value: Any) -> Mapping[str, Table]:
-        content = by_name(title, value)
-        for place, message in misshapen(title, content):
-            raise ValueError(f"{'.'.join(place[1:])} {message}")
-        return content
 
-    return parsed
+@with_config(ENTRY)
+class Model(TypedDict, total=False):
+    name: str
+    description: str
+
+
+@with_config(ENTRY)
+class Experiment(TypedDict, total=False):
+    name: str
+    description: str
+    agents: list[str]
+    parameters: dict[str, Any]
+    metrics: list[str]
+    validation: dict[str, Any]
+
+
+@with_config(ENTRY)
+class Alert(TypedDict, total=False):
+    threshold: float
+    events: Annotated[int, Field(ge=1)]
+
+
+KEYS: Final = {"agents": Agent, "models": Model, "experiments": Experiment, "alerts": Alert}
+SHORT: Final = {"agents": "model", "alerts": "threshold"}  # `planner: gpt-5` is `planner: {model: gpt-5}`
 
 
 def by_name(title: str, value: Any) -> dict[str, Table]:
-    """Tables by name, whether they were written as `name: {…}`, `name: short`, `- name` or `- {name: …}`."""
+    """Tables by name, written as `name: {…}`, `name: short`, `- name` or `- {name: …}`."""
     if isinstance(value, list):
         value = dict(listed(title, entry) for entry in value)
     if not isinstance(value, Mapping):
-        raise ValueError(f"is no table: write `{title}:` with `name: …` lines below, in otel-agents.yaml")
+        raise ValueError(f"is not a table: write `{title}:` with `name: …` lines below, in otel-agents.yaml")
     return {str(name): opened(title, str(name), content) for name, content in value.items()}
 
 
@@ -69,35 +86,43 @@ def opened(title: str, name: str, content: Any) -> Table:
     if isinstance(content, Mapping):
         return dict(content)
     if content is not None and title not in SHORT:
-        raise ValueError(f"{name} is no table: write `{name}:` with {', '.join(KEYS[title])} below")
+        raise ValueError(f"{name} is not a table: write `{name}:` with {', '.join(KEYS[title].__annotations__)} below")
     return {} if content is None else {SHORT[title]: content}
 
 
-def misshapen(title: str, content: Mapping[str, Table]) -> Iterator[tuple[Place, str]]:
-    """Values of the wrong kind, and thresholds that can't be right."""
-    for name, table in content.items():
-        for key, kind in KEYS[title].items():
-            if key in table and not KINDS[kind](table[key]):
-                yield (title, name, key), f"is not {kind}"
-    if title == "alerts":
-        yield from misplaced(content)
-
-
-def misplaced(alerts: Mapping[str, Table]) -> Iterator[tuple[Place, str]]:
-    for name, table in alerts.items():
-        threshold = table.get("threshold")
+def in_range(alerts: dict[str, Table]) -> dict[str, Table]:
+    for name, alert in alerts.items():
+        threshold = alert.get("threshold")
         if name not in ALERTS:
-            yield ("alerts", name), f"is no alert that has a threshold{nearest(name, tuple(ALERTS))}: there are {', '.join(ALERTS)}"
-        elif is_number(threshold) and not ALERTS[name][0] < threshold <= ALERTS[name][1]:
-            yield ("alerts", name), f"has a threshold of {threshold} that can't be right: write {bounds(*ALERTS[name])}"
+            raise ValueError(f"{name} is not an alert with a threshold{nearest(name, tuple(ALERTS))}: there are {', '.join(ALERTS)}")
+        if threshold is not None and not ALERTS[name][0] < threshold <= ALERTS[name][1]:
+            raise ValueError(f"{name} has a threshold of {threshold:g}, which is out of range: write {bounds(*ALERTS[name])}")
+    return alerts
 
 
 def bounds(low: float, high: float) -> str:
     return f"more than {low:g}" + ("" if high == float("inf") else f", at most {high:g}")
 
 
+SECTION_TYPES: Final[Mapping[str, Any]] = {
+    "agents": Annotated[
+        dict[str, Agent], BeforeValidator(partial(by_name, "agents"), json_schema_input_type=dict[str, Agent | str | None] | list[str | Agent])
+    ],
+    "models": Annotated[dict[str, Model], BeforeValidator(partial(by_name, "models"), json_schema_input_type=dict[str, Model | None] | list[str | Model])],
+    "experiments": Annotated[
+        dict[str, Experiment],
+        BeforeValidator(partial(by_name, "experiments"), json_schema_input_type=dict[str, Experiment | None] | list[str | Experiment]),
+    ],
+    "alerts": Annotated[
+        dict[str, Alert],
+        BeforeValidator(partial(by_name, "alerts"), json_schema_input_type=dict[str, Alert | float | None]),
+        AfterValidator(in_range),
+    ],
+}
+
+
 def dangling(agents: Mapping[str, Table], models: Mapping[str, Table], experiments: Mapping[str, Table]) -> Iterator[tuple[Place, str]]:
-    """Names that point at nothing: models that aren't listed (when models are), agents that no section defines."""
+    """Names that refer to nothing: models that are not listed (when models are), agents that no section defines."""
     for name, agent in agents.items():
         yield from unlisted(("agents", name, "model"), agent.get("model"), models)
     for name, experiment in experiments.items():
@@ -114,16 +139,3 @@ def unlisted(place: Place, model: Any, models: Mapping[str, Table]) -> Iterator[
     for name in model if isinstance(model, list) else [model]:
         if models and isinstance(name, str) and name not in models:
             yield place, f"is {name!r}, which `models:` does not list{nearest(name, tuple(models))}: list it, or correct the name"
-
-
-def is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-KINDS: Mapping[str, Callable[[Any], bool]] = {
-    TEXT: lambda value: isinstance(value, str),
-    NAMES: lambda value: isinstance(value, list) and all(isinstance(name, str) for name in value),
-    TABLE: lambda value: isinstance(value, Mapping),
-    NUMBER: is_number,
-    COUNT: lambda value: is_number(value) and value >= 1 and value == int(value),
-}

@@ -1,7 +1,7 @@
-"""Every OTEL_* variable that OpenTelemetry's API and SDK know, and what it means here.
+"""Every OTEL_* variable that OpenTelemetry's API and SDK define, and what it does here.
 
-honoured: it means what the specification says. mapped: what it asks for exists here in another shape. not applicable: nothing here that it could change.
-`setting` is the field of Settings that it sets; empty where the API's or SDK's own code, which runs here too, reads the variable itself.
+honoured: it does what the specification says. mapped: the closest thing that we have does what it asks for. not applicable: nothing here depends on it.
+`setting` is the field of Settings that it sets; empty where the API or the SDK reads the variable itself.
 """
 
 from __future__ import annotations

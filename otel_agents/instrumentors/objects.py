@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from otel_agents.telemetry.deferred import Deferred
 from otel_agents.telemetry.introspection import mro, namespace, stored
 
 LIBRARIES = frozenset({"openai", "litellm"})
@@ -20,8 +21,8 @@ Parameters = tuple[tuple[str, str, Callable[[Any], Any]], ...]
 
 def field(value: Any, name: str) -> Any:
     """One field of a plain dict or of a library's object; None if it has no such field, and for any other value."""
-    if type(value) is dict:
-        return value.get(name)
+    if type(value) is dict or type(value) is Deferred:
+        return dict.get(value, name)  # of one that is not made yet, what is known
     if not _is_of_a_library(type(value)):
         return _inherited(value, name)
     held = _held(value)

@@ -44,7 +44,7 @@ def overlay(name: str) -> Path:
 
 def asked(files: Iterable[Path], environ: Mapping[str, str]) -> dict[str, str]:
     """The variables of ours that these configurations ask for, as far as they have a value; the journal's folder always has one. Raises Problem."""
-    known = {"OTEL_AGENTS_JOURNAL_DIR": str(journal_folder(environ)), **environ}
+    known = {"OTEL_AGENTS_JOURNAL_DIR": str(journal_folder()), **environ}
     found: dict[str, str] = {}
     for path in files:
         for name, default in VARIABLE.findall(path.read_text(encoding="utf-8")):
@@ -61,9 +61,9 @@ def cache(environ: Mapping[str, str] = os.environ) -> Path:
     return (Path(given) if os.path.isabs(given) else Path.home() / ".cache") / "otel-agents" / "servers"
 
 
-def state(environ: Mapping[str, str] = os.environ) -> Path:
+def state() -> Path:
     """Where the stack keeps data, logs and what it needs to know of its processes: beside the journal's default place."""
-    return journal_folder(environ).parent / "stack"
+    return journal_folder().parent / "stack"
 
 
 @dataclass(frozen=True, slots=True)

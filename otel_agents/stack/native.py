@@ -244,4 +244,4 @@ def stores_at(taken: Mapping[str, int]) -> Stores:
 
 def usual(path: Path | None = None, tell: Tell = quiet) -> Native:
     """The stack of this user, or the one in another folder."""
-    return Native(Home(path or home.state(os.environ)), tell)
+    return Native(Home(path or home.state()), tell)

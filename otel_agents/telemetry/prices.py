@@ -1,27 +1,34 @@
 """What a call to a model cost, in US dollars, offline; unknown is None, never 0.
 
-The table (prices.json) is rendered from the installed `genai-prices` package by `python tests/telemetry/render_prices.py`, never edited by hand: importing the
-package takes 276 ms and brings an HTTP client. The rules by which its entries are read here are the package's own, held to it by a test over all its models.
+Models and prices are those of the `genai-prices` package, imported with the first usage that needs a price: 30 ms of CPU with its table where the client has
+imported pydantic and httpx already, 170 ms where it has not. The sum is made here: the package's own takes 67 µs a call, ours 19 (a turn of three calls would
+take a tenth longer). A test over all its models holds ours to it.
 """
 
 from __future__ import annotations
 
-import pkgutil
-import re
-from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import combinations
-from typing import Any, TypeAlias
-
-import orjson
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from otel_agents import semconv
+from otel_agents.config import import_lock
 
-Clause: TypeAlias = "list[Any]"  # [operator, text or clauses]
-Prices: TypeAlias = "dict[str, float | list[Any]]"  # price key → US dollars a unit, or [base, [more input tokens than, price] ...]
-Table: TypeAlias = "dict[str, Any]"
+if TYPE_CHECKING:
+    from genai_prices.types import ModelInfo, ModelPrice, Provider
+
+Prices: TypeAlias = "dict[str, float | list[Any]]"  # price key → US dollars for a unit, or [base, [more input tokens than, price] ...]
 Counts: TypeAlias = "dict[str, float]"  # usage key → count
+
+
+class Unit(NamedTuple):
+    """What is counted: its name in a usage, how many one price is for, and what distinguishes it."""
+
+    name: str
+    per: int
+    dimensions: Mapping[str, str]
 
 
 class UncertainError(ValueError):
@@ -43,145 +50,132 @@ def cost(
     """
     counts = {UNITS[name]: count for name, count in usage.items() if name in UNITS}
     found = find(provider or "", model) if model and counts else None
-    return None if found is None else price(prices_at(found, at or datetime.now(UTC), context or {}), counts)
-
-
-@lru_cache(maxsize=1)
-def table() -> Table:
-    """The rendered table; 1 to 2 ms, at the first call that needs it."""
-    return orjson.loads(pkgutil.get_data(__package__, "prices.json") or b"")  # type: ignore[no-any-return]  # it is
+    return None if found is None else price(found.prices(at or datetime.now(UTC), context or {}), counts)
 
 
 @lru_cache(maxsize=1024)
-def find(provider: str, model: str) -> list[Any] | None:
-    """The table's entry for a model: under its provider, under the provider its name begins with, or under the one whose models are called so."""
-    return find_in(table(), provider, model)
-
-
-def find_in(table: Table, provider: str, model: str) -> list[Any] | None:
-    model = model.lower()
-    named = provider_of(table, provider)
+def find(provider: str, model: str) -> Entry | None:
+    """genai-prices' entry for a model: under its provider, under the provider its name begins with, or under the one whose models are called so."""
     prefix, _, rest = model.partition("/")
-    prefixed = provider_of(table, prefix) if rest else None
-    if provider and provider.lower() != "litellm":
-        tries = [(named, model), *([(named, rest), (prefixed, rest)] if named and prefixed else [])]
-    else:
-        tries = [*([(prefixed, rest)] if prefixed else []), (provider_by_model(table, model), model)]
-    return next((entry for owner, name in tries if owner and (entry := model_of(table, owner, name))), None)
+    named, inner = provider_name(provider), provider_name(prefix)
+    prefixed = [(inner, rest)] if rest and is_provider(inner) else []
+    within = [(named, rest), *prefixed] if prefixed and is_provider(named) else []
+    tries = [*prefixed, (ANY, model)] if named == ANY else [(named, model), *within]
+    return next((entry for owner, name in tries if (entry := entry_of(owner, name))), None)
 
 
-def provider_of(table: Table, name: str) -> dict[str, Any] | None:
-    """The provider that has this id, or else the first that says it is called so."""
-    name = PROVIDERS.get(name.lower().strip(), name.lower().strip())
-    providers = table["providers"] if name else []
-    return next((each for each in providers if each["id"] == name), None) or next((each for each in providers if matches(each.get("called"), name)), None)
+def provider_name(name: str) -> str:
+    """The name under which genai-prices knows a provider; without one it is looked for by the model's name, as for litellm."""
+    name = name.lower().strip()
+    return PROVIDERS.get(name, name) or ANY
 
 
-def provider_by_model(table: Table, model: str) -> dict[str, Any] | None:
-    return next((each for each in table["providers"] if matches(each.get("owns"), model)), None)
+def is_provider(name: str) -> bool:
+    with import_lock.imports:
+        from genai_prices.data_snapshot import find_provider_by_id, get_snapshot
+
+    return find_provider_by_id(get_snapshot().providers, name) is not None
 
 
-def model_of(table: Table, provider: dict[str, Any], model: str) -> list[Any] | None:
-    """The provider's entry for a model, or that of a provider whose models it offers; compact dates also as dashed ones."""
-    dashed = COMPACT_DATE.sub(dashed_date, model)
-    return entry_of(table, provider, model) or (entry_of(table, provider, dashed) if dashed != model else None)
+def entry_of(provider: str, model: str) -> Entry | None:
+    with import_lock.imports:
+        from genai_prices.data_snapshot import get_snapshot
 
-
-def entry_of(table: Table, provider: dict[str, Any], model: str) -> list[Any] | None:
-    owners = [provider, *(each for name in provider.get("offers", ()) for each in table["providers"] if each["id"] == name)]
-    for owner in owners:
-        entry: list[Any] | None = next((entry for entry in owner["models"] if matches(entry[0], model)), None)
-        if entry:
-            return entry if owner is provider else entry[:2]  # variants are the owner's own
-    return None
-
-
-def matches(clause: Clause | None, text: str) -> bool:
-    return clause is not None and OPERATORS[clause[0]](clause[1], text)
-
-
-def dashed_date(found: re.Match[str]) -> str:
     try:
-        return f"-{date(*map(int, found.groups())).isoformat()}"
-    except ValueError:  # no such day
-        return found[0]
+        return Entry(*get_snapshot().find_provider_model(model, None, provider, None))
+    except LookupError:
+        return None
 
 
-def prices_at(entry: list[Any], at: datetime, context: Mapping[str, str]) -> Prices:
-    """The last of the entry's prices whose condition is met, with what the context changes of them."""
-    dated = entry[1]
-    standard: Prices = next((prices for condition, prices in reversed(dated) if is_met(condition, at)), dated[0][1])
-    changes: Prices = {}
-    for when, condition, prices in entry[2] if context and len(entry) > 2 else ():
-        if is_met(condition, at) and all(context.get(name) == value for name, value in when.items()):
-            changes = prices | changes
-    return standard | changes
+class Entry:
+    """A model of genai-prices, and its prices as they were last read."""
+
+    def __init__(self, provider: Provider, model: ModelInfo) -> None:
+        self.model = model
+        self.has_variants = any(each is model for each in provider.models)  # variants are the provider's own
+        self._standard: tuple[ModelPrice | None, Prices] = (None, {})
+
+    def prices(self, at: datetime, context: Mapping[str, str]) -> Prices:
+        """US dollars for each unit at that time, with what the context changes of them."""
+        if context and self.has_variants:
+            return plain(self.model.get_prices(at, dict(context)))
+        prices = self.model.get_prices(at)
+        if self._standard[0] is not prices:
+            self._standard = (prices, plain(prices))
+        return self._standard[1]
 
 
-def is_met(condition: str | list[str] | None, at: datetime) -> bool:
-    """From a day on, or between two times of the day (ISO 8601, UTC); the second may be past midnight."""
-    if condition is None:
-        return True
-    at = at.astimezone(UTC) if at.tzinfo else at
-    if isinstance(condition, str):
-        return at.date().isoformat() >= condition
-    start, end = condition
-    now = at.time().isoformat()
-    return now >= start or now < end if end < start else start <= now < end
+def plain(prices: ModelPrice) -> Prices:
+    return {key: rate(value) for key, value in vars(prices).items() if value is not None}
+
+
+def rate(value: Any) -> float | list[Any]:
+    return [float(value.base), *([tier.start, float(tier.price)] for tier in value.tiers)] if hasattr(value, "tiers") else float(value)
+
+
+@lru_cache(maxsize=1)
+def units() -> Mapping[str, Unit]:
+    """genai-prices' units by the key that their price has."""
+    with import_lock.imports:
+        from genai_prices.data_units import unit_data
+
+    return {raw["price_key"]: Unit(name, raw["per"], raw["dimensions"]) for name, raw in unit_data.items()}
 
 
 def price(prices: Prices, counts: Counts) -> float | None:
     """Each priced unit's own count, without the more specific units that have prices of their own, times its price."""
     ordered = in_order(tuple(prices))
-    if not any(unit[0] in counts for _, unit, _ in ordered):
+    if not any(unit.name in counts for _, unit, _ in ordered):
         return None
-    said = [unit for unit in units_of_calls() if counts.get(unit[0], 0) > 0]
+    said = [unit for unit in units_of_calls() if counts.get(unit.name, 0) > 0]
     try:
         own = own_counts(ordered, counts, said)
-        tokens = stated(table()["units"]["input_mtok"], counts, said) if any(isinstance(rate, list) for rate in prices.values()) else 0
+        tokens = stated(units()["input_mtok"], counts, said) if any(isinstance(rate, list) for rate in prices.values()) else 0
     except UncertainError:
         return None
-    return float(sum(own[unit[0]] * rate_for(prices[key], tokens) / unit[1] for key, unit, _ in ordered))
+    return float(sum(own[unit.name] * rate_for(prices[key], tokens) / unit.per for key, unit, _ in ordered))
 
 
 @lru_cache(maxsize=256)
-def in_order(keys: tuple[str, ...]) -> list[tuple[str, Any, list[str]]]:
+def in_order(keys: tuple[str, ...]) -> list[tuple[str, Unit, list[str]]]:
     """Price key, unit and the names of its priced parts, the most specific first."""
-    priced = sorted(((key, table()["units"][key]) for key in keys), key=lambda each: (-len(each[1][2]), each[1][0]))
-    return [(key, unit, [part[0] for _, part in priced if is_part(part, unit)]) for key, unit in priced]
+    priced = sorted(((key, units()[key]) for key in keys), key=lambda each: (-len(each[1].dimensions), each[1].name))
+    return [(key, unit, [part.name for _, part in priced if is_part(part, unit)]) for key, unit in priced]
 
 
 @lru_cache(maxsize=1)
-def units_of_calls() -> list[Any]:
-    return [unit for unit in table()["units"].values() if unit[0] in UNITS.values()]
+def units_of_calls() -> list[Unit]:
+    return [unit for unit in units().values() if unit.name in UNITS.values()]
 
 
-def own_counts(ordered: list[tuple[str, Any, list[str]]], counts: Counts, said: list[Any]) -> Counts:
+def own_counts(ordered: list[tuple[str, Unit, list[str]]], counts: Counts, said: list[Unit]) -> Counts:
     own: Counts = {}
     for _, unit, parts in ordered:
-        name = unit[0]
+        name = unit.name
         own[name] = 1 if name == REQUESTS else stated(unit, counts, said) - sum(own[part] for part in parts)
         if own[name] < 0:
             raise UncertainError(name)
     return own
 
 
-def stated(unit: Any, counts: Counts, said: list[Any]) -> float:
+def stated(unit: Unit, counts: Counts, said: list[Unit]) -> float:
     """How many there were; if that is not said, none, unless parts of it are."""
-    if unit[0] in counts:
-        return counts[unit[0]]
+    if unit.name in counts:
+        return counts[unit.name]
     if any(is_part(each, unit) for each in said) or any(is_overlap(one, other, unit) for one, other in combinations(said, 2)):
-        raise UncertainError(unit[0])
+        raise UncertainError(unit.name)
     return 0
 
 
-def is_part(part: Any, whole: Any) -> bool:
-    return part is not whole and bool(whole[2].items() <= part[2].items())
+def is_part(part: Unit, whole: Unit) -> bool:
+    return part is not whole and whole.dimensions.items() <= part.dimensions.items()
 
 
-def is_overlap(one: Any, other: Any, unit: Any) -> bool:
+def is_overlap(one: Unit, other: Unit, unit: Unit) -> bool:
     """Whether the unit is what two others, neither a part of the other, have in common."""
-    return not is_part(one, other) and not is_part(other, one) and one[2] | other[2] == other[2] | one[2] == unit[2]
+    if is_part(one, other) or is_part(other, one):
+        return False
+    return {**one.dimensions, **other.dimensions} == {**other.dimensions, **one.dimensions} == unit.dimensions
 
 
 def rate_for(rate: float | list[Any], tokens: float) -> float:
@@ -191,16 +185,7 @@ def rate_for(rate: float | list[Any], tokens: float) -> float:
 
 
 REQUESTS = "requests"
-COMPACT_DATE = re.compile(r"-(20\d{2})(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])(?=-|:|$)")
-OPERATORS: dict[str, Callable[[Any, str], bool]] = {
-    "=": lambda wanted, text: text == wanted,
-    "starts": lambda wanted, text: text.startswith(wanted),
-    "ends": lambda wanted, text: text.endswith(wanted),
-    "has": lambda wanted, text: wanted in text,
-    "regex": lambda wanted, text: re.search(wanted, text) is not None,
-    "or": lambda clauses, text: any(matches(each, text) for each in clauses),
-    "and": lambda clauses, text: all(matches(each, text) for each in clauses),
-}
+ANY = "litellm"  # for which the package looks for the provider itself
 # The conventions' and litellm's names of providers → the table's, where its own rules would not find them.
 PROVIDERS = {
     "azure.ai.openai": "azure",

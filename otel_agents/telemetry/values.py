@@ -21,6 +21,7 @@ import orjson
 from otel_agents.redaction.by_name import COMMAND_LINE, VALUE_KEYS, name_beside, named_by
 from otel_agents.redaction.by_shape import Redact, redacted_bytes
 from otel_agents.redaction.surrogates import well_formed
+from otel_agents.telemetry.deferred import Deferred
 from otel_agents.telemetry.introspection import (
     FIELD_TYPES,
     LONGEST_NAME,
@@ -133,7 +134,7 @@ class Reader:
             return f"<{type_name(value)}, {'a cycle' if id(value) in self.inside else f'deeper than {MAX_DEPTH}'}>"
         self.inside.append(id(value))
         self.nodes -= 1
-        read = self.entries(head(dict.items(value), self.nodes + 1), len(value)) if type(value) in MAPPINGS else self.elements(value, name)
+        read = self.entries(head(dict.items(value), self.nodes + 1), dict.__len__(value)) if type(value) in MAPPINGS else self.elements(value, name)
         self.inside.pop()
         return read
 
@@ -315,7 +316,7 @@ UNSET = object()
 CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]+")
 NOT_FINITE = {float("inf"): "Infinity", float("-inf"): "-Infinity"}
 SCALAR_TYPES = frozenset({str, bool, int, float, bytes, type(None)})
-MAPPINGS = frozenset({dict, OrderedDict, defaultdict, Counter})
+MAPPINGS = frozenset({dict, OrderedDict, defaultdict, Counter, Deferred})
 CONTAINERS = frozenset({list, tuple, set, frozenset, deque}) | MAPPINGS
 KEYS: dict[type, Callable[[Any], str]] = {bool: repr, type(None): repr, float: repr, int: lambda key: str(key) if key.bit_length() <= MAX_BITS else "<int>"}
 STANDARD_TYPES: dict[str, Callable[[Any], Any]] = {

@@ -159,9 +159,18 @@ def test_show_as_json(ran: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) 
         },
     }
     assert len(shown["destination"]) == 16
-    assert shown["problems"] == ["OTEL_AGENTS_CONTENT='ful' is not known here: use none, metadata, hashed, redacted, full (did you mean full?)"]
+    assert shown["problems"] == ["OTEL_AGENTS_CONTENT='ful' is not a valid choice: use none, metadata, hashed, redacted, full (did you mean full?)"]
     assert shown["notices"] == ["OTEL_METRICS_EXPORTER=prometheus: otel-agents has no such exporter; use otlp, console or none"]
     assert "s3cret" not in out
+
+
+# config schema
+
+
+def test_schema_prints_the_json_schema_of_the_file(ran: Callable[..., Ran]) -> None:
+    status, out, err = ran("config", "schema")
+    assert (status, err) == (0, "")
+    assert json.loads(out)["properties"]["content"]["anyOf"][0]["enum"] == ["none", "metadata", "hashed", "redacted", "full"]
 
 
 # config check
@@ -190,18 +199,18 @@ def test_check_judges_one_file_without_its_surroundings(ran: Callable[..., Ran],
     status, out, _ = ran("config", "check", "other.yaml", "--json")
     assert status == 1
     [problem, *_] = json.loads(out)["problems"]
-    assert problem.startswith("other.yaml:1 alerts tool_fail is no alert that has a threshold (did you mean tool_fails?): there are agent_runs_fail, ")
+    assert problem.startswith("other.yaml:1 alerts tool_fail is not an alert with a threshold (did you mean tool_fails?): there are agent_runs_fail, ")
     assert ran("config", "check", "fine.yaml")[0] == 0
 
 
 @pytest.mark.parametrize(
     ("name", "text", "line"),
     [
-        ("missing.yaml", None, "FILE='missing.yaml' is no file: create it, or leave the name out"),
+        ("missing.yaml", None, "FILE='missing.yaml' does not exist: create it, or leave the name out"),
         ("broken.yaml", "a: [", "broken.yaml:1: is not YAML (expected the node content, but found '<stream end>'); correct that line"),
         ("broken.toml", "a =", "broken.toml: is not TOML (Invalid value (at end of document)); correct it"),
-        ("certificate.yaml", "otlp: {certificate: /no/ca.pem}", "certificate.yaml:1 otlp.certificate='/no/ca.pem' is no file: correct the path"),
-        ("cost.yaml", "alerts: {cost_spike: 0.5}", "cost.yaml:1 alerts cost_spike has a threshold of 0.5 that can't be right: write more than 1"),
+        ("certificate.yaml", "otlp: {certificate: /no/ca.pem}", "certificate.yaml:1 otlp.certificate='/no/ca.pem' does not exist: correct the path"),
+        ("cost.yaml", "alerts: {cost_spike: 0.5}", "cost.yaml:1 alerts cost_spike has a threshold of 0.5, which is out of range: write more than 1"),
     ],
 )
 def test_what_a_file_can_have_wrong(ran: Callable[..., Ran], name: str, text: str | None, line: str) -> None:

@@ -7,18 +7,23 @@ from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import opentelemetry.environment_variables
 import opentelemetry.sdk.environment_variables
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.util.re import parse_env_headers
 
 from otel_agents.config import parsers
+from otel_agents.config.model import Model, judged, schema
 from otel_agents.config.otel_variables import CAPTURE, VARIABLES
 from otel_agents.config.paths import journal_folder
 from otel_agents.config.settings import Endpoint, Settings, SettingsError, load, load_forgiving
+from otel_agents.config.sources import gather
+from otel_agents.config.values import KNOWN
 from otel_agents.otlp.signals import SIGNALS
 
 MIB = 2**20
@@ -111,7 +116,7 @@ def test_settings_are_frozen_picklable_and_show_no_secret(env: Callable[..., Non
 
 def test_the_class_reads_what_it_is_given_and_refuses_the_rest() -> None:
     assert Settings(content=" FULL ").content == "full"
-    with pytest.raises(ValueError, match=r"^content is not known here: use none, .*; metric_cardinality is not a count"):
+    with pytest.raises(ValueError, match=r"^content is not a valid choice: use none, .*; metric_cardinality is not a count"):
         Settings(content="ful", metric_cardinality="many")  # type: ignore[arg-type]  # what is tested
     with pytest.raises(TypeError, match="contnet"):
         Settings(contnet="full")  # type: ignore[call-arg]  # what is tested
@@ -376,7 +381,7 @@ def test_each_variable_that_sets_something_sets_it(env: Callable[..., None], var
 @pytest.mark.parametrize("variable", [variable for variable in VARIABLES if not variable.setting], ids=lambda variable: variable.name)
 def test_variables_that_others_read_change_no_setting(env: Callable[..., None], variable: Any) -> None:
     env(**{variable.name: "7"})
-    assert load() == Settings(journal_dir=journal_folder({}))
+    assert load() == Settings(journal_dir=journal_folder())
 
 
 def test_a_disabled_sdk_wins_over_everything(env: Callable[..., None]) -> None:
@@ -477,11 +482,11 @@ def test_sections_are_kept_by_name() -> None:
     [
         (
             {"OTEL_AGENTS_CONTENT": "ful"},
-            "OTEL_AGENTS_CONTENT='ful' is not known here: use none, metadata, hashed, redacted, full (did you mean full?)",
+            "OTEL_AGENTS_CONTENT='ful' is not a valid choice: use none, metadata, hashed, redacted, full (did you mean full?)",
         ),
-        ({"OTEL_AGENTS_SHIP": "maybe"}, "OTEL_AGENTS_SHIP='maybe' is neither on nor off: write true or false"),
-        ({"OTEL_AGENTS_CONTNET": "full"}, "OTEL_AGENTS_CONTNET is no setting of otel-agents; did you mean OTEL_AGENTS_CONTENT?"),
-        ({"OTEL_AGENTS_ZZZ": "s3cret"}, "OTEL_AGENTS_ZZZ is no setting of otel-agents; `otel-agents config show` lists them"),
+        ({"OTEL_AGENTS_SHIP": "maybe"}, "OTEL_AGENTS_SHIP='maybe' is neither true nor false: write one of them"),
+        ({"OTEL_AGENTS_CONTNET": "full"}, "OTEL_AGENTS_CONTNET is not a setting of otel-agents; did you mean OTEL_AGENTS_CONTENT?"),
+        ({"OTEL_AGENTS_ZZZ": "s3cret"}, "OTEL_AGENTS_ZZZ is not a setting of otel-agents; `otel-agents config show` lists them"),
         (
             {"OTEL_AGENTS_JOURNAL_MAX_BYTES": "lots"},
             "OTEL_AGENTS_JOURNAL_MAX_BYTES='lots' is not a size: write bytes as a number, or 512MB, 1GiB",
@@ -493,18 +498,18 @@ def test_sections_are_kept_by_name() -> None:
         ),
         (
             {"OTEL_AGENTS_CONTENT_MAX_BYTES": "1e999"},
-            "OTEL_AGENTS_CONTENT_MAX_BYTES='1e999' is not a size: write bytes as a number, or 512MB, 1GiB (more than 0, and finite)",
+            "OTEL_AGENTS_CONTENT_MAX_BYTES='1e999' is not a size: write bytes as a number, or 512MB, 1GiB (greater than 0, and finite)",
         ),
-        ({"OTEL_AGENTS_METRIC_CARDINALITY": "2.5"}, "OTEL_AGENTS_METRIC_CARDINALITY='2.5' is not a count: write a whole number from 1 up"),
+        ({"OTEL_AGENTS_METRIC_CARDINALITY": "2.5"}, "OTEL_AGENTS_METRIC_CARDINALITY='2.5' is not a count: write a whole number, 1 or more"),
         ({"OTEL_AGENTS_LOG_LEVEL": "loud"}, "OTEL_AGENTS_LOG_LEVEL='loud' is not a log level: use debug, info, warning, error, critical, or a number"),
-        ({"OTEL_AGENTS_CONTENT_IN": "bodies"}, "OTEL_AGENTS_CONTENT_IN='bodies' is not known here: use spans, events, or both"),
-        ({"OTEL_AGENTS_AGENTS": "x"}, "OTEL_AGENTS_AGENTS is no table: write `agents:` with `name: …` lines below, in otel-agents.yaml"),
-        ({CAPTURE: "SOME"}, f"{CAPTURE}='SOME' is not known here: use NO_CONTENT, SPAN_ONLY, EVENT_ONLY or SPAN_AND_EVENT"),
+        ({"OTEL_AGENTS_CONTENT_IN": "bodies"}, "OTEL_AGENTS_CONTENT_IN='bodies' is not a valid choice: use spans, events, or both"),
+        ({"OTEL_AGENTS_AGENTS": "x"}, "OTEL_AGENTS_AGENTS is not a table: write `agents:` with `name: …` lines below, in otel-agents.yaml"),
+        ({CAPTURE: "SOME"}, f"{CAPTURE}='SOME' is not a valid choice: use NO_CONTENT, SPAN_ONLY, EVENT_ONLY or SPAN_AND_EVENT"),
         (
             {"OTEL_EXPORTER_OTLP_PROTOCOL": "http"},
-            "OTEL_EXPORTER_OTLP_PROTOCOL='http' is not known here: use http/json, http/protobuf, grpc (did you mean http/json?)",
+            "OTEL_EXPORTER_OTLP_PROTOCOL='http' is not a valid choice: use http/json, http/protobuf, grpc (did you mean http/json?)",
         ),
-        ({"OTEL_EXPORTER_OTLP_COMPRESSION": "deflate"}, "OTEL_EXPORTER_OTLP_COMPRESSION='deflate' is not known here: use gzip, none"),
+        ({"OTEL_EXPORTER_OTLP_COMPRESSION": "deflate"}, "OTEL_EXPORTER_OTLP_COMPRESSION='deflate' is not a valid choice: use gzip, none"),
         (
             {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://user:s3cret@host:port"},
             "OTEL_EXPORTER_OTLP_ENDPOINT=*** is not an endpoint: write http://host:4318, https://host, or host:4317 for grpc",
@@ -527,9 +532,9 @@ def test_sections_are_kept_by_name() -> None:
         ),
         (
             {"OTEL_EXPORTER_OTLP_HEADERS": "a=s3cret%0d%0ab:c"},
-            "OTEL_EXPORTER_OTLP_HEADERS=*** has a header that can't be sent: write name=value,name=value, with other characters percent-encoded",
+            "OTEL_EXPORTER_OTLP_HEADERS=*** has a header that cannot be sent: write name=value,name=value, with other characters percent-encoded",
         ),
-        ({"OTEL_AGENTS_CONFIG_FILE": "/no/such.yaml"}, "OTEL_AGENTS_CONFIG_FILE='/no/such.yaml' is no file: create it, or leave the name out"),
+        ({"OTEL_AGENTS_CONFIG_FILE": "/no/such.yaml"}, "OTEL_AGENTS_CONFIG_FILE='/no/such.yaml' does not exist: create it, or leave the name out"),
     ],
 )
 def test_a_wrong_variable_is_one_line_and_the_default_stands_in(env: Callable[..., None], variables: dict[str, str], line: str) -> None:
@@ -542,25 +547,25 @@ def test_a_wrong_variable_is_one_line_and_the_default_stands_in(env: Callable[..
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("journal:\n  dirr: /x\n", "otel-agents.yaml:2 journal.dirr is no setting of otel-agents; did you mean journal.dir?"),
-        ("contnet: full\n", "otel-agents.yaml:1 contnet is no setting of otel-agents; did you mean content?"),
+        ("journal:\n  dirr: /x\n", "otel-agents.yaml:2 journal.dirr is not a setting of otel-agents; did you mean journal.dir?"),
+        ("contnet: full\n", "otel-agents.yaml:1 contnet is not a setting of otel-agents; did you mean content?"),
         ("a: b: c\n", "otel-agents.yaml:1: is not YAML (mapping values are not allowed here); correct that line"),
         ("headers:\n  key: *tr0ub4dor\n", "otel-agents.yaml:2: is not YAML (found undefined alias …); correct that line"),
         ("headers:\n  key: !tr0ub4dor x\n", "otel-agents.yaml:2: is not YAML (could not determine a constructor for the tag …); correct that line"),
         ("ship: off\njournal: [\n", "otel-agents.yaml:3: is not YAML (expected the node content, but found '<stream end>'); correct that line"),
         ("a: \x00\n", "otel-agents.yaml: is not YAML (unacceptable character #x0000: special characters are not allowed); correct it"),
-        ("- content\n", "otel-agents.yaml: is no table of settings; write `name: value` lines"),
+        ("- content\n", "otel-agents.yaml: is not a table of settings; write `name: value` lines"),
         ("journal_dir: 5\n", "otel-agents.yaml:1 journal_dir=5 is not a path: write a folder's or file's name"),
         ("service_name: 5\n", "otel-agents.yaml:1 service_name=5 is not text: put it in quotes"),
         ("ship_interval: true\n", "otel-agents.yaml:1 ship_interval=True is not a time: write seconds as a number, or 500ms, 30s, 15m, 12h, 7d"),
-        ("instrument: {openai: 1}\n", "otel-agents.yaml:1 instrument.openai is no setting of otel-agents; did you mean instrument?"),
+        ("instrument: {openai: 1}\n", "otel-agents.yaml:1 instrument.openai is not a setting of otel-agents; did you mean instrument?"),
         ("agents: {a: {model: 5}}\n", "otel-agents.yaml:1 agents a.model is not text"),
         ("agents: [planner, 5]\n", "otel-agents.yaml:1 agents has an entry without a name: write `name: …` lines below `agents:`"),
         (
             "experiments: {e: 5}\n",
-            "otel-agents.yaml:1 experiments e is no table: write `e:` with name, description, agents, parameters, metrics, validation below",
+            "otel-agents.yaml:1 experiments e is not a table: write `e:` with name, description, agents, parameters, metrics, validation below",
         ),
-        ("alerts: {tool_fails: 1.5}\n", "otel-agents.yaml:1 alerts tool_fails has a threshold of 1.5 that can't be right: write more than 0, at most 1"),
+        ("alerts: {tool_fails: 1.5}\n", "otel-agents.yaml:1 alerts tool_fails has a threshold of 1.5, which is out of range: write more than 0, at most 1"),
         ("alerts: {tool_fails: high}\n", "otel-agents.yaml:1 alerts tool_fails.threshold is not a number"),
     ],
 )
@@ -572,7 +577,7 @@ def test_a_wrong_file_is_one_line_with_its_place(text: str, line: str) -> None:
 
 def test_a_wrong_pyproject_names_its_table() -> None:
     write("pyproject.toml", '[tool.otel-agents]\ncontent = "ful"\n')
-    assert wrong()[0].startswith("pyproject.toml [tool.otel-agents] content='ful' is not known here")
+    assert wrong()[0].startswith("pyproject.toml [tool.otel-agents] content='ful' is not a valid choice")
     write("pyproject.toml", "[tool.otel-agents]\ncontent = \n")
     assert wrong()[0].startswith("pyproject.toml: is not TOML (Invalid value (at line 2")
 
@@ -584,8 +589,8 @@ def test_a_file_that_is_no_text_is_said() -> None:
 
 def test_wrong_arguments() -> None:
     assert wrong(contnet="full", content="ful", journal_dir=object()) == (
-        "argument contnet is no setting of otel-agents; did you mean content?",
-        "argument content='ful' is not known here: use none, metadata, hashed, redacted, full (did you mean full?)",
+        "argument contnet is not a setting of otel-agents; did you mean content?",
+        "argument content='ful' is not a valid choice: use none, metadata, hashed, redacted, full (did you mean full?)",
         "argument journal_dir=object is not a path: write a folder's or file's name",
     )
 
@@ -595,7 +600,7 @@ def test_forgiving_takes_the_next_source_for_what_is_wrong(env: Callable[..., No
     env(OTEL_AGENTS_CONTENT="ful", OTEL_AGENTS_JOURNAL="off")
     settings, lines = load_forgiving(content="more")
     assert (settings.content, settings.ship_interval, settings.journal) == ("hashed", 1.0, False)
-    assert [line.partition("=")[0] for line in lines] == ["argument content", "otel-agents.yaml:2 ship_interval", "OTEL_AGENTS_CONTENT"]
+    assert [line.partition("=")[0] for line in lines] == ["argument content", "OTEL_AGENTS_CONTENT", "otel-agents.yaml:2 ship_interval"]
     assert settings.origins["content"] == "otel-agents.yaml:1 content"
 
 
@@ -606,21 +611,103 @@ def test_a_long_wrong_value_is_cut() -> None:
 # places and costs
 
 
-def test_the_journal_lives_in_the_state_folder(tmp_path: Path) -> None:
-    assert journal_folder({"XDG_STATE_HOME": str(tmp_path)}) == tmp_path / "otel-agents/journal"
-    assert journal_folder({"XDG_STATE_HOME": "relative"}) == tmp_path / "home/.local/state/otel-agents/journal"
+def test_the_journal_lives_in_the_state_folder(env: Callable[..., None], tmp_path: Path) -> None:
+    assert journal_folder() == tmp_path / "home/.local/state/otel-agents/journal"
+    env(XDG_STATE_HOME=str(tmp_path))
+    assert journal_folder() == tmp_path / "otel-agents/journal"
+    env(XDG_STATE_HOME="relative")  # not a state folder, says the specification
+    assert journal_folder() == tmp_path / "home/.local/state/otel-agents/journal"
 
 
 def test_without_a_home_that_can_be_written_it_is_temporary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("HOME", str(tmp_path / "file"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    folder = journal_folder({})
+    folder = journal_folder()
     assert folder.name == "journal"
     assert folder.parent.parent == tmp_path
 
 
-def test_loading_reads_no_yaml_and_no_toml_library_without_a_file() -> None:
-    program = "import sys; from otel_agents.config.settings import load; load(); print({'yaml', 'tomllib', 'difflib', 'hashlib'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env={"PYTHONPATH": str(Path(__file__).parents[2])})
-    assert done.stdout.strip() == "set()"
+def imported(program: str, **variables: str) -> str:
+    """Which of the modules that cost a start milliseconds this program has imported."""
+    show = f"import sys; {program}; print(sorted({{'yaml', 'tomllib', 'difflib', 'hashlib', 'pydantic', 'platformdirs'}} & set(sys.modules)))"
+    given = {"PYTHONPATH": str(Path(__file__).parents[2]), **variables}
+    return subprocess.run([sys.executable, "-c", show], capture_output=True, text=True, check=True, env=given).stdout.strip()
+
+
+def test_loading_imports_nothing_heavy_without_a_file(tmp_path: Path) -> None:
+    ours = {"OTEL_AGENTS_JOURNAL_DIR": str(tmp_path), "OTEL_AGENTS_JOURNAL_MAX_BYTES": "512MB"}
+    theirs = {"OTEL_EXPORTER_OTLP_HEADERS": "a=b", "OTEL_SERVICE_NAME": "shop"}
+    assert imported("from otel_agents.config.settings import load; load(content='full')", **ours, **theirs) == "[]"
+
+
+def test_the_model_judges_what_is_wrong_and_what_a_file_says() -> None:
+    load_it = "from otel_agents.config.settings import load_forgiving; load_forgiving()"
+    assert "pydantic" in imported(load_it, OTEL_AGENTS_CONTENT="ful")
+    write("otel-agents.yaml", "content: full\n")
+    assert "pydantic" in imported(load_it)
+
+
+def test_the_file_is_looked_for_before_anything_is_imported() -> None:
+    assert imported("from otel_agents.config.files import nearby_file; nearby_file()") == "[]"
+
+
+@pytest.mark.parametrize("variable", [variable for variable in VARIABLES if variable.setting], ids=lambda variable: variable.name)
+def test_the_model_reads_a_value_as_a_start_without_it_does(env: Callable[..., None], variable: Any) -> None:
+    env(**{variable.name: BEHAVIOUR[variable.name][0]}, OTEL_AGENTS_JOURNAL_MAX_AGE="36h", OTEL_AGENTS_LOG_LEVEL="error", OTEL_AGENTS_INSTRUMENT="openai,mcp")
+    assert judged(gather({}, os.environ)) == (load(), [])
+
+
+def test_the_model_hides_its_secrets(env: Callable[..., None]) -> None:
+    env(OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20s3cret")
+    model = Model(**{"found": gather({}, os.environ)})
+    assert "authorization" in repr(model)
+    assert "s3cret" not in repr(model) + str(model) + model.model_dump_json()
+    assert "s3cret" not in repr(Endpoint("http://h", None, {"authorization": "s3cret"}, 1.0, "gzip"))
+
+
+# the schema for editors
+
+WRITTEN = (
+    "service: {name: shop}\njournal: {dir: /j, max-bytes: 512MB, max_age: 2d}\ncontent: {mode: hashed, in: [spans, events]}\n"
+    "otlp: {endpoint: 'http://c:1', headers: {X-Key: a%20b}, traces: {timeout: 3}}\nlogs: {level: error}\nmetrics: {interval: 5s, old: true}\nship: off\n",
+    "content: full\njournal: off\njournal_max_bytes: 2e6\nendpoint: c:4317\nlogs: false\ninstrument: openai,mcp\nlog_level: 15\n",
+    "agents: {planner: gpt-5, coder: {model: gpt-6, owner: me}, idle: }\nmodels: [gpt-5, {name: gpt-6}]\n"
+    "alerts: {tool_fails: 0.4, agent_slow: {threshold: 3, events: 5}}\n"
+    "experiments: {fix: {agents: [planner], parameters: {temperature: 0}, metrics: [solved]}}\n",
+)
+MISTAKEN = (
+    "contnet: full",
+    "content: ful",
+    "journal: {dirr: /x}",
+    "otlp: {traces: {protocol: http}}",
+    "agents: {a: {model: 5}}",
+    "alerts: {tool_fails: high}",
+    "experiments: {e: 5}",
+    "metric_cardinality: many",
+)
+
+
+@pytest.mark.parametrize("text", WRITTEN)
+def test_an_editor_accepts_what_the_settings_accept(text: str) -> None:
+    write("otel-agents.yaml", text)
+    load()
+    jsonschema.validate(yaml.safe_load(text), schema(), jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize("text", MISTAKEN)
+def test_an_editor_marks_what_the_settings_refuse(text: str) -> None:
+    write("otel-agents.yaml", text)
+    assert wrong()
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(yaml.safe_load(text), schema(), jsonschema.Draft202012Validator)
+
+
+def test_the_schema_describes_every_setting_and_shows_its_default() -> None:
+    content = schema()
+    jsonschema.Draft202012Validator.check_schema(content)
+    assert set(content["properties"]) >= (KNOWN - {"config_file"})
+    assert [name for name, one in content["properties"].items() if name in KNOWN and "anyOf" not in one and not one.get("description")] == []
+    assert content["properties"]["journal_max_bytes"]["default"] == 2**30
+    assert content["properties"]["content_in"]["default"] == ["events"]
+    assert "default" not in content["properties"]["journal_dir"]

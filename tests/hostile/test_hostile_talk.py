@@ -16,7 +16,8 @@ from processes import environment
 
 import otel_agents as oa
 from otel_agents.config.otel_variables import VARIABLES
-from otel_agents.config.settings import KNOBS, KNOWN, SettingsError, load, load_forgiving
+from otel_agents.config.settings import SettingsError, load, load_forgiving
+from otel_agents.config.values import KNOBS, KNOWN
 from otel_agents.redaction.messages import public
 
 KEY = "sk-proj-4f8Gk2LmQ9rT7vXz1BcD3eFgH5jKnP6sUwYa"
@@ -119,7 +120,7 @@ def test_our_own_lines_and_files_show_none(way: str, tmp_path: Path, figure: Any
 
 def names() -> list[str]:
     """Every variable that sets something."""
-    return [variable.name for variable in VARIABLES if variable.setting] + [f"OTEL_AGENTS_{name.upper()}" for name in sorted(KNOWN.names)]
+    return [variable.name for variable in VARIABLES if variable.setting] + [f"OTEL_AGENTS_{name.upper()}" for name in sorted(KNOWN)]
 
 
 def told(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], str]:
