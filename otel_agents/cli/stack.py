@@ -8,8 +8,9 @@
   render  write dashboards, rules and provisioning anew, with the thresholds of the configuration file's `alerts:` section, and use them
   down    stop it; data stays, unless --delete-data
 
-With a Docker engine it runs in containers: Tempo and Loki keep traces and logs. Without one (or with --native) the servers are processes of yours, on loopback
-only: binaries from PATH, or built once with Go into the cache folder. Traces and logs are then kept by Jaeger and VictoriaLogs, unless tempo and loki are on PATH.
+With a Docker engine it runs in containers, with Tempo for traces and Loki for logs. Without one (or with --native) the servers are processes of yours, on
+loopback only: binaries from PATH, or built once with Go into the cache folder. Traces and logs then go to Jaeger and VictoriaLogs, unless tempo and loki are
+on PATH.
 """
 
 from __future__ import annotations

@@ -65,6 +65,9 @@ class Logs(Protocol):
     def lines(self, selection: Selection) -> list[Line]:
         """The lines, oldest first."""
 
+    def query(self, query: str, start: int, end: int, limit: int = 5000) -> list[Line]:
+        """The lines of a query in the store's own language, oldest first. start, end: nanoseconds since the epoch."""
+
 
 # ------------------------------------------------------------------------------------------------ VictoriaLogs
 
@@ -77,11 +80,9 @@ class VictoriaLogs:
     name: str = "victorialogs"
 
     def lines(self, selection: Selection) -> list[Line]:
-        start, end = selection.window
-        return self.query(logsql(selection), start, end, selection.limit)
+        return self.query(logsql(selection), *selection.window, selection.limit)
 
-    def query(self, query: str, start: int, end: int, limit: int) -> list[Line]:
-        """The lines of a LogsQL query, oldest first. start, end: nanoseconds since the epoch."""
+    def query(self, query: str, start: int, end: int, limit: int = 5000) -> list[Line]:
         given = {"query": query, "start": str(start), "end": str(end), "limit": str(limit)}
         answer = good(ask(f"{self.url}/select/logsql/query?{urlencode(given)}", timeout=30.0))
         return sorted(line_of(json.loads(row)) for row in answer.body.splitlines())
@@ -119,12 +120,10 @@ class Loki:
     name: str = "loki"
 
     def lines(self, selection: Selection) -> list[Line]:
-        start, end = selection.window
-        return self.query(logql(selection), start / SECOND, end / SECOND, selection.limit)
+        return self.query(logql(selection), *selection.window, selection.limit)
 
-    def query(self, query: str, start: float, end: float, limit: int = 5000) -> list[Line]:
-        """The lines of a LogQL query, oldest first. start, end: seconds since the epoch."""
-        given = {"query": query, "start": str(int(start * SECOND)), "end": str(int(end * SECOND)), "limit": str(limit), "direction": "forward"}
+    def query(self, query: str, start: int, end: int, limit: int = 5000) -> list[Line]:
+        given = {"query": query, "start": str(start), "end": str(end), "limit": str(limit), "direction": "forward"}
         streams = self.ask("query_range", given)
         return sorted(Line(int(entry[0]), entry[1], stream["stream"]) for stream in streams for entry in stream["values"])
 

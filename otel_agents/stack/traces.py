@@ -1,4 +1,7 @@
-"""Stores of traces: the same questions asked of Jaeger and of Tempo. A span is OTLP/JSON with hex ids, its resource's attributes and its scope beside its own."""
+"""Stores of traces: the same questions asked of Jaeger and of Tempo.
+
+A span is OTLP/JSON with ids in hex, and two more keys: `resource` (its resource's attributes) and `scope`.
+"""
 
 from __future__ import annotations
 
