@@ -102,7 +102,6 @@ class Native:
         """
         given = [str(home.overlay(name)) for name in overlays]
         chosen = self.chosen(stores, environ)
-        self.tell("stores", f"{SHOWN[chosen.stores]} ({chosen.why})")
         found = build.have(servers_with(chosen.stores), tell=self.tell)
         with self.alone():
             record = self.wanted(chosen, free_ports, given, environ)
@@ -111,6 +110,8 @@ class Native:
             self.prepare(record)
             if OTELCOL in missing and record.overlays:
                 self.validate(found[OTELCOL.name], record)
+            if missing:
+                self.tell("stores", f"{SHOWN[record.stores]} ({record.why})")
             for server in missing:
                 self.start(server, found[server.name], record)
         self.await_ready()
