@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 import yaml
+from modules import BANNED
 from patience import until_it_holds
 from processes import environment, run
 
@@ -97,6 +99,13 @@ def newcomer(tmp_path: Path, fresh: Path) -> Iterator[User]:
     made = User(tmp_path, fresh)
     yield made
     made.command("down")
+
+
+def test_the_wheel_names_no_module_of_loki_or_tempo(fresh: Path) -> None:
+    [wheel] = fresh.parents[2].glob("*.whl")
+    with ZipFile(wheel) as archive:
+        assert [name for name in archive.namelist() if BANNED.search(archive.read(name))] == []
+        assert "otel_agents/stack/collector/servers/jaeger/go.mod" in archive.namelist()
 
 
 def test_a_new_user_with_the_wheel_runs_up_check_down_twice_in_a_row(newcomer: User) -> None:

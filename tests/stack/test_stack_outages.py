@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from signal import SIGKILL
 from typing import Any
 
 import pytest
 import sent
 from observed import finish, start
+from patience import until_it_holds
 
-from otel_agents.stack import build
+from otel_agents.stack import build, processes
 from otel_agents.stack.check import attribute
 from otel_agents.stack.native import Native
 from otel_agents.stack.servers import LOKI_TEMPO, OPEN, OTELCOL
@@ -43,6 +46,20 @@ def test_a_store_that_is_away_and_a_restart_of_the_collector_lose_nothing(
     stack.restart(name, meanwhile)
     for folder, service, calls in (("before", before, 50), ("during", during, 300)):
         check_arrived(stores, journal / folder, service, eventually, calls=calls)
+
+
+@pytest.mark.parametrize("signal", ["traces", "logs"])
+def test_what_a_killed_store_had_taken_is_still_there(stack: Native, stores: Stores, journal: Path, eventually: Eventually, signal: str) -> None:
+    name, service = stores.by_signal[signal], f"kept-{signal}"
+    finish(start("many", 100, journal=journal, stores=stores, OTEL_SERVICE_NAME=service))
+    check_arrived(stores, journal, service, eventually, calls=100)
+    time.sleep(2)  # VictoriaLogs writes to disk every second
+    process = stack.record().process(name)
+    assert process is not None
+    os.killpg(process.pid, SIGKILL)
+    until_it_holds(lambda: not processes.lives(process))
+    stack.restart(name)
+    check_arrived(stores, journal, service, eventually, calls=100)
 
 
 def test_a_restart_of_the_collector_in_the_middle_of_a_run_loses_nothing(stack: Native, stores: Stores, journal: Path, eventually: Eventually) -> None:
