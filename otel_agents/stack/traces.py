@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
+from otel_agents.otlp.signals import NESTING
 from otel_agents.stack.answers import ask, good
 
 Span = dict[str, Any]
@@ -119,10 +120,9 @@ def traceql(wanted: Wanted) -> str:
 
 def spans_in(resources: list[dict[str, Any]]) -> Iterator[Span]:
     """The spans of OTLP's nesting, one by one."""
-    for resource in resources:
-        for scope in resource.get("scopeSpans", []):
-            for span in scope.get("spans", []):
-                yield {**span, **hex_ids(span), "resource": resource.get("resource", {}).get("attributes", []), "scope": scope.get("scope", {})}
+    for resource, scope, spans in NESTING["traces"].walk({"resourceSpans": resources}):
+        about = {"resource": resource.get("resource", {}).get("attributes", []), "scope": scope.get("scope", {})}
+        yield from ({**span, **hex_ids(span), **about} for span in spans)
 
 
 def hex_ids(span: Span) -> Span:

@@ -14,6 +14,7 @@ from official import parsed
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from otel_agents.otlp.signals import NESTING
 from otel_agents.stack.servers import OPEN
 from otel_agents.stack.stores import Stores
 from otel_agents.testing import Telemetry
@@ -42,7 +43,7 @@ def stored_spans(stores: Stores, trace_ids: set[bytes]) -> dict[bytes, Span]:
 def as_request(span: Mapping[str, Any]) -> dict[str, Any]:
     """The OTLP/JSON request of one span as the stores give it."""
     own = {name: value for name, value in span.items() if name not in ("resource", "scope")}
-    return {"resourceSpans": [{"resource": {"attributes": span["resource"]}, "scopeSpans": [{"scope": span["scope"], "spans": [own]}]}]}
+    return NESTING["traces"].request({"attributes": span["resource"]}, span["scope"], [own])
 
 
 def as_kept(span: Span, stores: Stores) -> Span:

@@ -22,8 +22,8 @@ from sent import samples
 
 from otel_agents.cli.scripted import ANSWERS, QUESTIONS
 from otel_agents.dashboards.alerts import ALERTS
+from otel_agents.dashboards.datasources import data_sources
 from otel_agents.dashboards.promql import REFUSED, UNSENT, placed
-from otel_agents.dashboards.sources import data_sources
 from otel_agents.stack.choice import choose
 from otel_agents.stack.log_lines import SECOND
 from otel_agents.stack.native import Native
