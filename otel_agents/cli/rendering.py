@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import orjson
@@ -14,8 +13,8 @@ from otel_agents.dashboards.render import render
 from otel_agents.stack.compose import Compose
 from otel_agents.stack.home import Home
 from otel_agents.stack.native import Native
-from otel_agents.stack.ports import LOOPBACK
 from otel_agents.stack.problem import writing
+from otel_agents.stack.stores import Stores
 
 
 def thresholds(home: Home) -> Thresholds:
@@ -30,12 +29,13 @@ def thresholds(home: Home) -> Thresholds:
 def give(stack: Native | Compose, home: Home, alerts: Thresholds) -> list[Path]:
     """Write dashboards, rules and provisioning files into the stack's folder, and store the thresholds. Raises Problem."""
     home.make()
-    places = on_loopback(home, stack.record().ports) if isinstance(stack, Native) else IN_CONTAINERS
+    places = on_loopback(home, stack.stores()) if isinstance(stack, Native) else IN_CONTAINERS
     with writing():
         home.thresholds.write_bytes(orjson.dumps(alerts))
         return render(home.grafana, alerts, places=places)
 
 
-def on_loopback(home: Home, ports: Mapping[str, int]) -> Places:
+def on_loopback(home: Home, stores: Stores) -> Places:
     """The addresses at which a Grafana on this machine finds the native stack's stores, and the folder of the dashboards."""
-    return Places({name: f"http://{LOOPBACK}:{ports[name]}" for name in IN_CONTAINERS.urls}, str(home.grafana / "dashboards"))
+    kept = {store.name: store.url for store in (stores.logs, stores.traces)}
+    return Places({"prometheus": stores.prometheus, **kept, "alertmanager": stores.alertmanager}, str(home.grafana / "dashboards"))

@@ -1,4 +1,4 @@
-"""Run a whole stack for agents: Collector, Prometheus, Loki, Tempo, Alertmanager (and Grafana, with Docker).
+"""Run a whole stack for agents: Collector, Prometheus, Alertmanager, a store of traces and one of logs (and Grafana, with Docker).
 
   up      start it and wait until it is ready; programs then need OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318
   status  every server: its version, what it received in the last minute, what waits for it
@@ -8,8 +8,9 @@
   render  write dashboards, rules and provisioning anew, with the thresholds of the configuration file's `alerts:` section, and use them
   down    stop it; data stays, unless --delete-data
 
-With a Docker engine it runs in containers. Without one (or with --native) the servers are processes of yours, on loopback only: binaries from PATH, or built
-once with Go into the cache folder.
+With a Docker engine it runs in containers, with Tempo for traces and Loki for logs. Without one (or with --native) the servers are processes of yours, on
+loopback only: binaries from PATH, or built once with Go into the cache folder. Traces and logs then go to Jaeger and VictoriaLogs, unless tempo and loki are
+on PATH.
 """
 
 from __future__ import annotations
@@ -23,14 +24,15 @@ from typing import TYPE_CHECKING, Any
 
 from otel_agents.cli import screen
 from otel_agents.stack import build, compose, home, native
+from otel_agents.stack.answers import ask
 from otel_agents.stack.check import Result, check
+from otel_agents.stack.choice import SHOWN, choose
 from otel_agents.stack.compose import Compose
 from otel_agents.stack.home import Home
 from otel_agents.stack.native import Native
 from otel_agents.stack.problem import Problem, writing
-from otel_agents.stack.servers import GRAFANA_PORT, PORTS, SERVERS
+from otel_agents.stack.servers import GRAFANA_PORT, LOKI_TEMPO, OPEN, PORTS, STORES, servers_with
 from otel_agents.stack.status import Standing, as_json, standings
-from otel_agents.stack.stores import Stores, ask
 
 if TYPE_CHECKING:
     from otel_agents.stack.build import Tell
@@ -72,13 +74,16 @@ def seconds(text: str) -> float:
     return found
 
 
+WHICH = "where traces and logs go: open (Jaeger, VictoriaLogs) or loki-tempo (default: loki-tempo where both are installed)"
 OVERLAY = "a further Collector configuration: a name in collector/overlays, or a file (native only)"
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "up": {
         "--native": {"action": "store_true", "help": "processes instead of containers, also where Docker is there"},
+        "--stores": {"choices": tuple(STORES), "help": f"{WHICH} (native only)"},
         "--free-ports": {"action": "store_true", "help": "listen on free ports instead of the usual ones (native only)"},
         "--overlay": {"action": "append", "default": [], "metavar": "NAME", "help": OVERLAY},
     },
+    "build": {"--stores": {"choices": tuple(STORES), "help": WHICH}},
     "check": {"--seconds": {"type": seconds, "default": 30.0, "metavar": "N", "help": "how long to look for each (default: 30)"}},
     "render": {
         "--to": {"type": Path, "metavar": "DIR", "help": "for use elsewhere (default: for the stack, whose Prometheus reads the rules again)"},
@@ -121,12 +126,12 @@ def up(options: argparse.Namespace) -> int:
 
     with Progress(options) as tell:
         stack, own = stack_of(options, tell), home_of(options)
-        if isinstance(stack, Compose) and (options.free_ports or options.overlay):
-            raise Problem("--free-ports and --overlay are for the native stack; add --native")
+        if isinstance(stack, Compose) and (options.free_ports or options.overlay or options.stores):
+            raise Problem("--free-ports, --overlay and --stores are for the native stack; add --native")
         wanted = thresholds(own)
         give(stack, own, wanted)
         if isinstance(stack, Native):
-            stack.up(free_ports=options.free_ports, overlays=options.overlay)
+            stack.up(stores=options.stores, free_ports=options.free_ports, overlays=options.overlay)
             give(stack, own, wanted)  # its ports are known by now
         else:
             stack.up()
@@ -151,7 +156,7 @@ def down(options: argparse.Namespace) -> int:
 def build_missing(options: argparse.Namespace) -> int:
     began = time.monotonic()
     with Progress(options) as tell:
-        found = build.have(tell=tell)
+        found = build.have(servers_with(choose(options.stores).stores), tell=tell)
     if options.json:
         screen.print_json([{"name": name, "binary": str(one.binary), "source": one.source, "seconds": round(one.seconds, 1)} for name, one in found.items()])
         return 0
@@ -235,9 +240,11 @@ def status(options: argparse.Namespace) -> int:
 
 def print_status(stack: Native | Compose, options: argparse.Namespace) -> int:
     """The table, or JSON; 1 when a server is missing."""
-    found = standings(ports_of(stack), stack.stores())
+    found = standings(stack.servers(), ports_of(stack), stack.stores())
     if options.json:
-        screen.print_json({"up": all(one.is_up for one in found), "runs": runs_as(stack), "servers": [as_json(one) for one in found]})
+        screen.print_json(
+            {"up": all(one.is_up for one in found), "runs": runs_as(stack), "stores": stack.stores().kind, "servers": [as_json(one) for one in found]}
+        )
     elif not any(one.is_up for one in found):
         screen.say(NOT_UP)
     else:
@@ -297,7 +304,7 @@ def open_up(options: argparse.Namespace) -> int:
         screen.print_json(places(stack))
         return 0
     show_places(stack)
-    say_missing(stack, [server.name for server in reversed(SERVERS) if isinstance(stack, Native) and server.name not in stack.living()])
+    say_missing(stack, [server.name for server in reversed(stack.servers()) if isinstance(stack, Native) and server.name not in stack.living()])
     if grafana_answers() and sys.stdout.isatty():
         import webbrowser
 
@@ -311,29 +318,42 @@ def grafana_answers() -> bool:
 
 def places(stack: Native | Compose) -> dict[str, str]:
     """Where programs send to, where people look."""
-    stores: Stores = stack.stores()
-    given = ports_of(stack)
+    stores, given = stack.stores(), ports_of(stack)
     known = {"otlp/http": stores.otlp, "otlp/grpc": f"http://127.0.0.1:{given['otlp_grpc']}", "prometheus": stores.prometheus}
-    known |= {"loki": stores.loki, "tempo": stores.tempo, "alertmanager": stores.alertmanager}
+    known |= {store.name: f"{store.url}{PAGES.get(store.name, '')}" for store in (stores.logs, stores.traces)} | {"alertmanager": stores.alertmanager}
     own = stack.home.grafana if isinstance(stack, Native) else stack.grafana
     return {**({"grafana": GRAFANA} if grafana_answers() else {}), **known, "configuration": str(home.collector()), "dashboards": str(own)}
 
 
+PAGES = {"victorialogs": "/select/vmui"}  # a Jaeger that is built from its module has an API only
+
+
 def show_places(stack: Native | Compose) -> None:
-    found = places(stack)
+    found, stores = places(stack), stack.stores()
     print("\n".join(f"{name:<14} {place}" for name, place in found.items()))
+    if isinstance(stack, Native):
+        print(f"{'stores':<14} {SHOWN[stores.kind]} ({stack.record().why})")
     print(f"\nsend to it:     OTEL_AGENTS_ENABLED=true OTEL_EXPORTER_OTLP_ENDPOINT={found['otlp/http']} python your_program.py")
     if "grafana" not in found:
-        print(WITHOUT_GRAFANA.format(dashboards=found["dashboards"], tempo=found["tempo"], loki=found["loki"], prometheus=found["prometheus"]))
+        queries = QUERIES[stores.kind].format(prometheus=stores.prometheus, logs=stores.logs.url, traces=stores.traces.url)
+        print(WITHOUT_GRAFANA.format(queries=queries, what=IN_GRAFANA[stores.kind], dashboards=found["dashboards"]))
 
 
 WITHOUT_GRAFANA = """
 There is no Grafana here. What was recorded is read with `otel-agents traces` and `trace`; the stores answer queries:
-  curl '{prometheus}/api/v1/query?query=sum+by+(gen_ai_agent_name)(otel_agents_runs_total)'
-  curl -G '{loki}/loki/api/v1/query_range' --data-urlencode 'query={{service_name=~".+"}}'
-  curl '{tempo}/api/search?limit=20'
-A Grafana of yours has the boards and these stores when it is started with
+{queries}
+A Grafana of yours has {what} when it is started with
   GF_PATHS_PROVISIONING={dashboards}/provisioning"""
+OF_METRICS = "  curl '{prometheus}/api/v1/query?query=sum+by+(gen_ai_agent_name)(otel_agents_runs_total)'\n"
+QUERIES = {
+    OPEN: OF_METRICS + "  curl '{logs}/select/logsql/query?query=*&limit=20'\n  curl '{traces}/api/v3/services'",
+    LOKI_TEMPO: OF_METRICS
+    + "  curl -G '{logs}/loki/api/v1/query_range' --data-urlencode 'query={{service_name=~\".+\"}}'\n  curl '{traces}/api/search?limit=20'",
+}
+IN_GRAFANA = {
+    OPEN: "the boards (their panels of metrics; those of logs and traces ask Loki and Tempo) and these stores",
+    LOKI_TEMPO: "the boards and these stores",
+}
 
 VERBS: Mapping[str, Callable[[argparse.Namespace], int]] = {
     "up": up,

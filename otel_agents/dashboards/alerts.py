@@ -66,8 +66,8 @@ FROM_CACHE_BEFORE = f"({inc(CACHED, *OF_PROMPTS, over='1d', ago='30m')} / {above
 LESS_FROM_CACHE = f"{{value}} < {{threshold}} * ({FROM_CACHE_BEFORE} > 0.2)"  # below a fifth there was no cache to speak of
 EVALUATIONS = (SERVICE, EVALUATION)
 SCORE_BEFORE = f"{inc(SCORES.sum, *EVALUATIONS, over='1d', ago='1h')} / ({inc(SCORES.count, *EVALUATIONS, over='1d', ago='1h')} >= {{least}})"
-NOT_SENT = f"sum by (exporter) ({UNSENT})"
-NOT_SENT_BEFORE = f"sum by (exporter) ({UNSENT} offset 5m)"  # a scraped counter has no start: its first failure has no rate
+NOT_SENT = f"sum by (exporter, filter) ({UNSENT})"
+NOT_SENT_BEFORE = f"sum by (exporter, filter) ({UNSENT} offset 5m)"  # a scraped counter has no start: its first failure has no rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +233,7 @@ ALERTS = (
     ),
     Alert(
         "collector_loses", "CollectorLoses", f"{NOT_SENT} - ({NOT_SENT_BEFORE} or 0 * {NOT_SENT})", "{value} > 0", "0m", PAGE,
-        f"The Collector loses what it should send to {ITS_EXPORTER}",
+        f"The Collector loses what it should send to {ITS_EXPORTER}{{{{ $labels.filter }}}}",
         f"{COUNT} items were given up in the last 5 minutes: the store refused them for good, or the queue was full.",
         "The Collector's log says which store and why: too old for its window, too long a line, too many streams, a missing tenant.",
         "pipeline",

@@ -21,7 +21,7 @@ OWN_TAGS = "{$$__tags}"
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where Grafana finds each store (`prometheus`, `loki`, `tempo`, `alertmanager`) and the folder of the boards."""
+    """Where Grafana finds each store (`prometheus`, `loki`, `tempo` or `jaeger`, `alertmanager`) and the folder of the boards."""
 
     urls: Mapping[str, str]
     boards: str
@@ -34,21 +34,29 @@ IN_CONTAINERS = Places(
 
 
 def data_sources(urls: Mapping[str, str]) -> Json:
-    return {**VERSION, "datasources": [{**source, "url": urls[source["uid"]]} for source in (prometheus(), loki(), tempo(), alertmanager())]}
+    """A data source for each store that Grafana has one for: VictoriaLogs needs a plugin of its own."""
+    made = {
+        "prometheus": prometheus("jaeger" if "jaeger" in urls else "tempo"),
+        "loki": loki(),
+        "tempo": tempo(),
+        "jaeger": jaeger(),
+        "alertmanager": alertmanager(),
+    }
+    return {**VERSION, "datasources": [{**made[uid], "url": urls[uid]} for uid in made if uid in urls]}
 
 
 def source(kind: str, title: str, data: Json, **more: Any) -> Json:
     return {"name": title, "uid": kind, "type": kind, "access": "proxy", "url": "", **more, "jsonData": data}
 
 
-def prometheus() -> Json:
+def prometheus(traces: str) -> Json:
     data = {
         "httpMethod": "POST",
         "prometheusType": "Prometheus",
         "timeInterval": PUSHED_EVERY,
         "manageAlerts": True,
         "alertmanagerUid": "alertmanager",
-        "exemplarTraceIdDestinations": [{"name": "trace_id", "datasourceUid": "tempo", "urlDisplayLabel": "Open the trace"}],
+        "exemplarTraceIdDestinations": [{"name": "trace_id", "datasourceUid": traces, "urlDisplayLabel": "Open the trace"}],
     }
     return source("prometheus", "Agents: metrics", data, isDefault=True)
 
@@ -75,7 +83,23 @@ def tempo() -> Json:
         "customQuery": True,
         "query": '{service_name=~".+"} | trace_id=~"0*$${__trace.traceId}"',
     }
-    to_metrics = {
+    data = {
+        "tracesToLogsV2": to_logs,
+        "tracesToMetrics": to_metrics(),
+        "serviceMap": {"datasourceUid": "prometheus"},
+        "nodeGraph": {"enabled": True},
+        "search": {"hide": False},
+    }
+    return source("tempo", "Agents: traces", data)
+
+
+def jaeger() -> Json:
+    return source("jaeger", "Agents: traces", {"tracesToMetrics": to_metrics(), "nodeGraph": {"enabled": True}})
+
+
+def to_metrics() -> Json:
+    """From a span to its agent's metrics."""
+    return {
         "datasourceUid": "prometheus",
         "spanStartTimeShift": "-1h",
         "spanEndTimeShift": "1h",
@@ -85,14 +109,6 @@ def tempo() -> Json:
             {"name": "Cost of this agent an hour", "query": f"sum(rate({COST.name}{OWN_TAGS}[10m])) * 3600"},
         ],
     }
-    data = {
-        "tracesToLogsV2": to_logs,
-        "tracesToMetrics": to_metrics,
-        "serviceMap": {"datasourceUid": "prometheus"},
-        "nodeGraph": {"enabled": True},
-        "search": {"hide": False},
-    }
-    return source("tempo", "Agents: traces", data)
 
 
 def alertmanager() -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from otel_agents.dashboards import variables
 from otel_agents.dashboards.panels import COUNT, LINES, RANKING, STAT, STATE, Board, Query, panel, row
-from otel_agents.dashboards.promql import LAG, LOST, OTHER, QUEUE, REASON, RUNS, SERVICE, SIGNAL, UNSENT, UP, above_none, inc, or0, share
+from otel_agents.dashboards.promql import LAG, LOST, OTHER, QUEUE, REASON, REFUSED, RUNS, SERVICE, SIGNAL, UNSENT, UP, above_none, inc, or0, share
 
 TOP = row(
     4,
@@ -19,10 +19,10 @@ TOP = row(
     ),
     panel(
         STAT,
-        "Refused by Loki",
+        "Refused by the log store",
         COUNT,
-        or0("sum(increase(loki_discarded_samples_total[@]))"),
-        "Lines that Loki would not take: too long, too old, too many streams.",
+        or0(f"sum(increase({REFUSED}[@]))"),
+        "Lines that Loki or VictoriaLogs would not take: too long, too old, too many streams or fields.",
         alert="telemetry_lost",
     ),
     panel(STAT, "Longest shipper lag", "s", f"max({LAG})", "What the slowest program has not sent yet has waited this long.", empty="no program reports"),

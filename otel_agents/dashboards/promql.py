@@ -75,9 +75,12 @@ RUNS, LOOPS, SEARCHES = counter(names.METRIC_OA_RUNS), counter(names.METRIC_OA_L
 COST, LOST = counter(names.METRIC_OA_COST, "_USD"), counter(names.METRIC_OA_TELEMETRY_DROPPED)
 SCORES = Metric(label(names.METRIC_OA_EVALUATION_SCORE))
 RUNNING, LAG = Metric(label(names.METRIC_OA_AGENTS_ACTIVE)), Metric(f"{label(names.METRIC_OA_SHIPPER_LAG)}_seconds")
-UP = Metric("up", ('job=~"otelcol|prometheus|loki|tempo"',))
+UP = Metric("up", ('job=~"otelcol|prometheus|loki|tempo|victorialogs|jaeger"',))
 QUEUE = "otelcol_exporter_queue_size / otelcol_exporter_queue_capacity"
-UNSENT = '{__name__=~"otelcol_exporter_(send|enqueue)_failed_.+"}'  # a scraped counter may lack `_total`, and its start
+# What the Collector gave up: refused by a store or its queue, or too long for VictoriaLogs (overlays/open-stores.yaml). A scraped counter may lack `_total`,
+# and its start.
+UNSENT = '{__name__=~"otelcol_exporter_(send|enqueue)_failed_.+|otelcol_processor_filter_logs_filtered(_total)?",filter=~"|filter/victorialogs"}'
+REFUSED = '{__name__=~"loki_discarded_samples_total|vl_rows_dropped_total"}'
 
 FAILED, DIED, BAD, GOOD = f'{OUTCOME}=~"error|died"', f'{OUTCOME}="died"', f'{ERROR}!=""', f'{ERROR}=""'
 OK, OTHER, HIT = f'{OUTCOME}="ok"', f'{AGENT}="_other"', f'{RESULT}="hit"'

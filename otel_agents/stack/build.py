@@ -20,7 +20,7 @@ from otel_agents.stack import home
 from otel_agents.stack.problem import Problem
 from otel_agents.stack.processes import BEGAN
 from otel_agents.stack.recipes import RECIPES
-from otel_agents.stack.servers import SERVERS, Server
+from otel_agents.stack.servers import Server
 
 TOGETHER = 2
 SAID_LINES = 12
@@ -50,8 +50,9 @@ class Found:
         return self.version[0] if self.version else 0
 
 
-def have(servers: Iterable[Server] = SERVERS, tell: Tell = lambda server, text: None, environ: Mapping[str, str] = os.environ) -> dict[str, Found]:
-    """All of the servers' binaries, built where they are missing. Raises Problem with what to do."""
+def have(servers: Iterable[Server], tell: Tell = lambda server, text: None, environ: Mapping[str, str] = os.environ) -> dict[str, Found]:
+    """All of these servers' binaries, built where they are missing. Raises Problem with what to do."""
+    servers = tuple(servers)
     found = {server.name: find(server, environ) for server in servers}
     missing = [server for server in servers if found[server.name] is None]
     if missing and shutil.which("go", path=environ.get("PATH")) is None:
@@ -67,18 +68,26 @@ def have(servers: Iterable[Server] = SERVERS, tell: Tell = lambda server, text: 
 
 def find(server: Server, environ: Mapping[str, str] = os.environ) -> Found | None:
     """The binary of the server: in the named folder, on PATH when it is new enough, or in the cache."""
-    places = [place for place in (environ.get(home.BINARIES_VARIABLE), environ.get("PATH")) if place]
-    for name in [shutil.which(binary, path=place) for place in places for binary in server.binaries]:
-        if name and (version := version_of(Path(name))) >= server.at_least:
-            return Found(server, Path(name), "PATH", version)
+    if (best := best_installed(server, environ)) is not None and best.version >= server.at_least:
+        return best
+    if server.name not in RECIPES:
+        return None
     built = folder(server, environ) / server.binaries[0]
     return Found(server, built, "built", numbers(server.version)) if built.is_file() else None
 
 
-def version_of(binary: Path) -> tuple[int, ...]:
+def best_installed(server: Server, environ: Mapping[str, str] = os.environ) -> Found | None:
+    """The first binary in the named folder or on PATH that is new enough, else the newest one there."""
+    places = [place for place in (environ.get(home.BINARIES_VARIABLE), environ.get("PATH")) if place]
+    paths = [Path(path) for place in places for name in server.binaries if (path := shutil.which(name, path=place))]
+    found = [Found(server, path, "PATH", version_of(path, server.ask_version)) for path in paths]
+    return next((one for one in found if one.version >= server.at_least), max(found, key=lambda one: one.version, default=None))
+
+
+def version_of(binary: Path, asked: str = "--version") -> tuple[int, ...]:
     """What the binary says its version is; nothing when it says none."""
     try:
-        done = subprocess.run([str(binary), "--version"], capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run([str(binary), asked], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ()
     return numbers(done.stdout + done.stderr)

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from otel_agents.otlp.signals import NESTING
+from otel_agents.stack.answers import Answer, Refused
 from otel_agents.stack.status import waiting
-from otel_agents.stack.stores import Answer, Refused, Stores
+from otel_agents.stack.stores import Stores
 
 SERVICE = "otel-agents-check"
 METRIC = "otel_agents.stack.check"
 FIND_S = 30.0
 SECOND = 10**9
-STORES = {"traces": "tempo", "metrics": "prometheus", "logs": "loki"}
 ITEMS = {"traces": "spans", "metrics": "metric_points", "logs": "log_records"}
 
 
@@ -69,7 +69,7 @@ def has_sample(stores: Stores, probe: Probe) -> bool:
 
 
 def has_line(stores: Stores, probe: Probe) -> bool:
-    return bool(stores.lines(f'{{service_name="{SERVICE}"}} | trace_id="{probe.trace_id}"'))
+    return bool(stores.lines(SERVICE, trace_id=probe.trace_id))
 
 
 FIND: Mapping[str, Callable[[Stores, Probe], bool]] = {"traces": has_span, "metrics": has_sample, "logs": has_line}
@@ -118,7 +118,7 @@ def not_taken(answer: Answer, stores: Stores) -> str:
 
 def after_collector(stores: Stores, signal: str, failed_before: float, problem: str) -> str:
     """Where an item is that the Collector took, as its queues and counters tell."""
-    store = STORES[signal]
+    store = stores.by_signal[signal]
     if not stores.samples(stores.otelcol):
         return f"in the Collector: it took the item and does not answer at {stores.otelcol} any more; see its log"
     if failures(stores, signal) > failed_before:
@@ -135,7 +135,7 @@ def after_collector(stores: Stores, signal: str, failed_before: float, problem: 
 def held(stores: Stores, store: str) -> Iterator[tuple[str, float]]:
     """What waits for this store, else for whoever stands between the Collector and the stores: Kafka, a gateway."""
     queues = waiting(stores)
-    between = queues.keys() - {*STORES.values(), "otelcol"}
+    between = queues.keys() - {*stores.by_signal.values(), "otelcol"}
     return ((place, queues[place]) for place in (store, *sorted(between)) if queues.get(place))
 
 
@@ -144,5 +144,5 @@ def said(problem: str) -> str:
 
 
 def failures(stores: Stores, signal: str) -> float:
-    exporters = {labels["exporter"] for _, labels, _ in stores.samples(stores.otelcol) if labels.get("exporter", "").endswith(f"/{STORES[signal]}")}
+    exporters = {labels["exporter"] for _, labels, _ in stores.samples(stores.otelcol) if labels.get("exporter", "").endswith(f"/{stores.by_signal[signal]}")}
     return sum(stores.total(stores.otelcol, f"otelcol_exporter_send_failed_{ITEMS[signal]}", exporter=exporter) for exporter in exporters)

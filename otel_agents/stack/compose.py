@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from otel_agents.stack import home
-from otel_agents.stack.native import stores_at
 from otel_agents.stack.problem import Problem
-from otel_agents.stack.servers import PORTS
-from otel_agents.stack.stores import Stores
+from otel_agents.stack.servers import IN_CONTAINERS, LOKI_TEMPO, PORTS, Server
+from otel_agents.stack.stores import Stores, stores_at
 
 ANSWER_S = 10.0
 PROJECT = "otel-agents"
@@ -54,8 +53,11 @@ class Compose:
     def down(self, *, delete: bool = False) -> None:
         self.run("down", *(["--volumes"] if delete else []))
 
+    def servers(self) -> tuple[Server, ...]:
+        return IN_CONTAINERS
+
     def stores(self) -> Stores:
-        return stores_at(PORTS)
+        return stores_at(PORTS, LOKI_TEMPO)
 
     def run(self, *what: str) -> None:
         words = self.words(*what)

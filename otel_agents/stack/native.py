@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from otel_agents.stack import build, home, ports, processes
+from otel_agents.stack.answers import ask
 from otel_agents.stack.build import Found, Tell
+from otel_agents.stack.choice import SHOWN, Choice, choose
 from otel_agents.stack.home import Home
 from otel_agents.stack.problem import Problem
 from otel_agents.stack.processes import Process
-from otel_agents.stack.servers import OTELCOL, PORTS, SERVERS, Server
-from otel_agents.stack.stores import Stores, ask
+from otel_agents.stack.servers import OPEN, OTELCOL, OVERLAYS, PORTS, SERVERS, STORES, Server, servers_with
+from otel_agents.stack.stores import Stores, stores_at
 
 READY_S = 120.0
-SCRAPED = ("otelcol", "prometheus", "loki", "tempo", "alertmanager")
 DIED = "{name} ended at once. {log} has all it said; its end:\n{tail}"
 REFUSED = "the Collector does not take {overlays}:\n{said}"
 ANOTHER = "the stack runs already, with another configuration. End it first: otel-agents stack down"
@@ -36,8 +37,10 @@ def quiet(server: str, text: str) -> None:
 
 @dataclass(slots=True)
 class Record:
-    """What is remembered of a stack: ports, further Collector configurations, variables, processes and versions of its servers."""
+    """What is remembered of a stack: which stores and why, ports, further Collector configurations, variables, its servers' processes."""
 
+    stores: str = OPEN
+    why: str = ""
     ports: dict[str, int] = field(default_factory=lambda: dict(PORTS))
     overlays: list[str] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
@@ -82,34 +85,56 @@ class Native:
     def is_up(self) -> bool:
         return bool(self.living())
 
+    def servers(self) -> tuple[Server, ...]:
+        """Its servers in the order in which they start."""
+        return servers_with(self.record().stores)
+
     def stores(self) -> Stores:
-        return stores_at(self.record().ports)
+        record = self.record()
+        return stores_at(record.ports, record.stores)
 
     # up
 
-    def up(self, *, free_ports: bool = False, overlays: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> None:
-        """Start what does not run, and return when all of it is ready. environ: where the variables are that configurations ask for. Raises Problem."""
+    def up(self, *, stores: str | None = None, free_ports: bool = False, overlays: Sequence[str] = (), environ: Mapping[str, str] = os.environ) -> None:
+        """Start what does not run, and return when all of it is ready.
+
+        stores: a key of servers.STORES (default: what choice.choose finds); environ: the variables that configurations ask for. Raises Problem.
+        """
         given = [str(home.overlay(name)) for name in overlays]
-        found = build.have(tell=self.tell)
+        chosen = self.chosen(stores, environ)
+        found = build.have(servers_with(chosen.stores), tell=self.tell)
         with self.alone():
-            record = self.wanted(free_ports, given, environ)
-            missing = [server for server in SERVERS if server.name not in self.living()]
+            record = self.wanted(chosen, free_ports, given, environ)
+            missing = [server for server in servers_with(record.stores) if server.name not in self.living()]
             ports.check(record.ports, {server.name for server in missing})
-            self.prepare(record.ports)
+            self.prepare(record)
             if OTELCOL in missing and record.overlays:
                 self.validate(found[OTELCOL.name], record)
+            if missing:
+                self.tell("stores", f"{SHOWN[record.stores]} ({record.why})")
             for server in missing:
                 self.start(server, found[server.name], record)
         self.await_ready()
 
-    def wanted(self, free_ports: bool, overlays: list[str], environ: Mapping[str, str]) -> Record:
+    def chosen(self, stores: str | None, environ: Mapping[str, str]) -> Choice:
+        """The stores of the running stack, which it keeps; else those that are asked for or found."""
+        if not self.living():
+            return choose(stores, environ)
+        record = self.record()
+        if stores not in (None, record.stores):
+            raise Problem(ANOTHER)
+        return Choice(record.stores, record.why)
+
+    def wanted(self, chosen: Choice, free_ports: bool, overlays: list[str], environ: Mapping[str, str]) -> Record:
         """The record to start from: that of the running stack, whose ports and configuration it keeps; else a new one."""
         self.stop_strays()
         record = self.record()
         if not self.living():
-            return Record(ports.free_ports() if free_ports else dict(PORTS), overlays, variables(overlays, environ))
+            taken = ports.free_ports() if free_ports else dict(PORTS)
+            return Record(chosen.stores, chosen.why, taken, overlays, variables(chosen.stores, overlays, environ))
         overlays = overlays or record.overlays
-        if (overlays, variables(overlays, {**record.variables, **environ})) != (record.overlays, record.variables):
+        wanted = (chosen.stores, overlays, variables(record.stores, overlays, {**record.variables, **environ}))
+        if wanted != (record.stores, record.overlays, record.variables):
             raise Problem(ANOTHER)
         return record
 
@@ -128,16 +153,17 @@ class Native:
             if stray.pid not in known:
                 processes.stop(stray, 2.0)
 
-    def prepare(self, taken: Mapping[str, int]) -> None:
+    def prepare(self, record: Record) -> None:
         """Write what the configurations can't be told by variables: whom Prometheus scrapes and tells."""
-        etc = self.home.settings
-        for folder in (etc / "targets", etc / "rules", *(self.home.data(server.name) for server in SERVERS)):
+        etc, servers = self.home.settings, servers_with(record.stores)
+        for folder in (etc / "targets", etc / "rules", *(self.home.data(server.name) for server in servers)):
             folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(home.collector() / "prometheus.yaml", etc)
         self.take_rules()
-        jobs = [{"targets": [f"{ports.LOOPBACK}:{taken[name]}"], "labels": {"job": name}} for name in SCRAPED]
+        at = {name: f"{ports.LOOPBACK}:{port}" for name, port in record.ports.items()}
+        jobs = [{"targets": [at[server.scraped]], "labels": {"job": server.name}} for server in reversed(servers)]
         (etc / "targets" / "servers.yaml").write_text(json.dumps(jobs, indent=2))  # JSON is YAML
-        (etc / "targets" / "alertmanager.yaml").write_text(json.dumps([{"targets": [f"{ports.LOOPBACK}:{taken['alertmanager']}"]}]))
+        (etc / "targets" / "alertmanager.yaml").write_text(json.dumps([{"targets": [at["alertmanager"]]}]))
 
     def take_rules(self) -> None:
         """Put the rules where Prometheus reads them, and let it read them again if it runs and they have changed."""
@@ -160,7 +186,7 @@ class Native:
     def command(self, server: Server, found: Found, record: Record) -> tuple[list[str], dict[str, str]]:
         """What starts the server, and the variables that its configuration asks for."""
         words = {**{name: str(port) for name, port in record.ports.items()}, **self.folders(server), "major": str(found.major)}
-        overlays = [f"--config={overlay}" for overlay in record.overlays] if server is OTELCOL else []
+        overlays = [f"--config={overlay}" for overlay in (*stores_overlays(record.stores), *record.overlays)] if server is OTELCOL else []
         environment = {name: value.format(**words) for name, value in server.environment.items()}
         return [str(found.binary), *(word.format(**words) for word in server.command), *overlays], {**environment, **record.variables}
 
@@ -169,7 +195,7 @@ class Native:
 
     def await_ready(self, seconds: float = READY_S) -> None:
         deadline = time.monotonic() + seconds
-        for server in SERVERS:
+        for server in self.servers():
             self.await_server(server, deadline, seconds)
             self.tell(server.name, "ready")
 
@@ -231,15 +257,14 @@ def rules_in(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.yaml")}
 
 
-def variables(overlays: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
-    """What the servers' configurations and these overlays ask of the environment."""
-    return home.asked([*home.collector().glob("*.yaml"), *map(Path, overlays)], environ)
+def stores_overlays(stores: str) -> list[Path]:
+    return [home.overlay(name) for name in OVERLAYS[stores]]
 
 
-def stores_at(taken: Mapping[str, int]) -> Stores:
-    """The stores of a stack that listens on these ports of loopback."""
-    at = {name: f"http://{ports.LOOPBACK}:{port}" for name, port in taken.items()}
-    return Stores(at["prometheus"], at["loki"], at["tempo"], at["alertmanager"], at["otelcol"], at["otlp_http"])
+def variables(stores: str, overlays: Sequence[str], environ: Mapping[str, str]) -> dict[str, str]:
+    """What the servers' configurations, flags and these overlays ask of the environment."""
+    flags = {name: environ[name] for server in STORES[stores] for name in server.environment if name in environ}
+    return home.asked([*home.collector().glob("*.yaml"), *stores_overlays(stores), *map(Path, overlays)], environ) | flags
 
 
 def usual(path: Path | None = None, tell: Tell = quiet) -> Native:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from otel_agents.stack.servers import ALERTMANAGER, LOKI, OTELCOL, PROMETHEUS, Server
+from otel_agents.stack.servers import ALERTMANAGER, JAEGER, OTELCOL, PROMETHEUS, VICTORIALOGS, Server
 
 Words = tuple[str, ...]
 STRIPPED = "-s -w"
@@ -28,7 +28,8 @@ def common_version(server: Server) -> str:
 
 
 ALERTMANAGER_COMMANDS = "github.com/prometheus/alertmanager/cmd"
-LOKI_VERSION = "-X github.com/grafana/loki/v3/pkg/util/build.Version="
+JAEGER_VERSION = f"-X github.com/jaegertracing/jaeger/internal/version.latestVersion=v{JAEGER.version}"
+VICTORIALOGS_VERSION = f"-X github.com/VictoriaMetrics/VictoriaMetrics/lib/buildinfo.Version=victoria-logs-v{VICTORIALOGS.version}"
 RECIPES: Mapping[str, Recipe] = {
     "otelcol": Recipe(
         (
@@ -37,10 +38,11 @@ RECIPES: Mapping[str, Recipe] = {
         ),
         ("otelcol-agents",),
     ),
-    "loki": Recipe(
-        ((".", go_build("-o", "{out}/loki", "github.com/grafana/loki/v3/cmd/loki", versions=f"{common_version(LOKI)} {LOKI_VERSION}{LOKI.version}")),),
-        ("loki",),
+    "victorialogs": Recipe(
+        ((".", go_build("-o", "{out}/victoria-logs", "github.com/VictoriaMetrics/VictoriaLogs/app/victoria-logs", versions=VICTORIALOGS_VERSION)),),
+        ("victoria-logs",),
     ),
+    "jaeger": Recipe(((".", go_build("-o", "{out}/jaeger", "github.com/jaegertracing/jaeger/cmd/jaeger", versions=JAEGER_VERSION)),), ("jaeger",)),
     "prometheus": Recipe(
         (
             (
@@ -58,7 +60,6 @@ RECIPES: Mapping[str, Recipe] = {
         ),
         ("prometheus", "promtool"),
     ),
-    "tempo": Recipe(((".", go_build("-o", "{out}/tempo", ".", versions="-checklinkname=0")),), ("tempo",)),
     "alertmanager": Recipe(
         (
             (

@@ -14,7 +14,7 @@ from otel_agents.telemetry.instruments import TABLE, Instrument
 
 SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "up_down": ("",), "gauge": ("",), "counter": ("_total",)}  # by the first word that is in its making
 UNITS = {"s": "_seconds", "USD": "_USD"}
-OF_SERVERS = re.compile(r"^(up|otelcol_\w+|loki_\w+|ALERTS)$")
+OF_SERVERS = re.compile(r"^(up|otelcol_\w+|loki_\w+|vl_\w+|ALERTS)$")
 METRIC = re.compile(r"\b((?:otel_agents|gen_ai|otelcol|loki)_\w+|up|ALERTS)(?=[{\[ ])")
 
 

@@ -1,4 +1,7 @@
-"""Boards asked as Grafana asks them: variables filled in, every target sent to its store, what came back as rows of figures."""
+"""Boards asked as Grafana asks them: variables filled in, every target sent to its store, what came back as rows of figures.
+
+LogQL and TraceQL are asked where Loki and Tempo are the stores.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from otel_agents.stack.stores import Refused, Stores, ask, good
+from otel_agents.stack.answers import Refused, ask, good
+from otel_agents.stack.log_lines import SECOND, Loki
+from otel_agents.stack.servers import STORES
+from otel_agents.stack.stores import Stores
+from otel_agents.stack.traces import Tempo
 
 Json = dict[str, Any]
 GRAFANA = Path(__file__).parents[2] / "grafana"
@@ -47,6 +54,14 @@ class Asked:
         return f"{len(self.rows)} rows, {len(self.figures)} figures" if any(self.figures) else "ZERO"
 
 
+def targets_for(kind: str) -> list[tuple[str, str, Json]]:
+    """Every target of every panel of every board whose language a stack with these stores speaks, with the board's uid and the panel's title."""
+    spoken = {"prometheus", *(server.name for server in STORES[kind])}
+    panels = [(board["uid"], panel) for board in boards() for panel in board["panels"]]
+    found = [(board, panel["title"], target) for board, panel in panels for target in panel.get("targets", [])]
+    return [one for one in found if one[2]["datasource"]["type"] in spoken]
+
+
 def boards() -> list[Json]:
     return [json.loads(path.read_text()) for path in sorted(GRAFANA.glob("dashboards/*.json"))]
 
@@ -60,11 +75,8 @@ class Reader:
     since: float
 
     def targets(self) -> Iterator[Asked]:
-        """Every target of every panel of every board, asked."""
-        for board in boards():
-            for panel in board["panels"]:
-                for target in panel.get("targets", []):
-                    yield self.ask_target(board["uid"], panel["title"], target)
+        """Every target that these stores can be asked, asked."""
+        return (self.ask_target(*one) for one in targets_for(self.stores.kind))
 
     def filled(self, query: str, window: float) -> str:
         values = {**self.chosen, "__range": f"{math.ceil(window)}s", "__rate_interval": INTERVAL}
@@ -85,17 +97,21 @@ class Reader:
         return [(one["metric"], list(map(point, one["values"]))) for one in self.stores.query_range(query, self.since, now, STEP)]
 
     def of_loki(self, query: str, target: Json, now: float) -> list[Any]:
+        loki = self.stores.logs
+        assert isinstance(loki, Loki)
         if target["queryType"] == "instant":
-            return [(one["metric"], [point(one["value"])]) for one in self.stores.log_value(query, at=now)]
+            return [(one["metric"], [point(one["value"])]) for one in loki.value(query, at=now)]
         if target["legendFormat"]:  # figures over time, not lines
-            return [(one["metric"], list(map(point, one["values"]))) for one in self.stores.log_range(query, self.since, now, STEP)]
-        found = self.stores.lines(query, self.since, now, limit=target["maxLines"])
+            return [(one["metric"], list(map(point, one["values"]))) for one in loki.series(query, self.since, now, STEP)]
+        found = loki.query(query, int(self.since * SECOND), int(now * SECOND), limit=target["maxLines"])
         return [({**line.labels, "line": line.text}, [(line.at / 1e9, 1.0)]) for line in found]
 
     def of_tempo(self, query: str, target: Json, now: float) -> list[Any]:
+        tempo = self.stores.traces
+        assert isinstance(tempo, Tempo)
         if re.fullmatch(r"[0-9a-f]+", query):
-            return list(map(span_of_trace, self.stores.trace(query)))
-        found = self.stores.search(query, self.since, now + 1, limit=target["limit"])
+            return list(map(span_of_trace, tempo.trace(query)))
+        found = tempo.search(query, self.since, now + 1, limit=target["limit"])
         return [row for trace in found for row in spans_of(trace)]
 
     # variables and annotations

@@ -21,9 +21,10 @@ ENVIRONMENT = "boards"
 SERVICES = ("shop", "looper", "waiter", "crowd", "chatter", "assistant")
 ASSISTANT = Path(__file__).parents[2] / "examples" / "assistant" / "assistant.py"
 SHOPS = 3  # processes of the shop
-SCRAPE_S = 20  # the Collector's counters have no start: what comes before their first scrape is in no rate
+SCRAPE_S = 20  # the servers' counters have no start: what comes before their first scrape is in no rate
 LONG_S, FOR_EVER_S = 11, 3600
-TOO_LONG = "x" * (3 * 2**20)  # a line that no Loki takes
+TOO_LONG = "x" * (3 * 2**20)  # a line that no store of logs takes
+TOO_OLD_S = 40 * 86400  # nor one from then
 
 
 def service(name: str) -> str:
@@ -54,13 +55,13 @@ def bustle(stack: Native, journals: Path) -> Iterator[float]:
     killed = program("waiter", FOR_EVER_S, journals=journals, stores=stores, OTEL_AGENTS_METRIC_INTERVAL="2s")
     try:
         run_all(journals, stores)
-        assert stores.send("logs", oversize()).status == 200
         await_word(killed)
         time.sleep(3)  # its journal has been shipped
         killed.kill()
         killed.communicate()
         finish(long)
         time.sleep(max(0.0, began + SCRAPE_S - time.time()))
+        assert [stores.send("logs", request).status for request in (refused(TOO_LONG), refused("long ago", TOO_OLD_S))] == [200, 200]
         shop(SHOPS - 1, journals, stores)
         yield began
     finally:
@@ -97,8 +98,8 @@ def await_word(process: subprocess.Popen[str]) -> None:
     assert os.read(process.stdout.fileno(), 7) == b"waiting"
 
 
-def oversize() -> dict[str, object]:
-    """A log record that the Collector takes, and Loki refuses for good."""
+def refused(text: str, seconds_ago: int = 0) -> dict[str, object]:
+    """A log record that the Collector takes, and the store refuses for good."""
     resource = {"attributes": [{"key": "service.name", "value": {"stringValue": service("chatter")}}]}
-    record = {"timeUnixNano": str(time.time_ns()), "body": {"stringValue": TOO_LONG}}
+    record = {"timeUnixNano": str(time.time_ns() - seconds_ago * 10**9), "body": {"stringValue": text}}
     return {"resourceLogs": [{"resource": resource, "scopeLogs": [{"logRecords": [record]}]}]}

@@ -9,18 +9,21 @@ from pathlib import Path
 from patience import until_it_holds
 
 from otel_agents.stack import build, home, ports, processes
+from otel_agents.stack.answers import ask
 from otel_agents.stack.native import Native
-from otel_agents.stack.servers import OTELCOL
-from otel_agents.stack.stores import ask
+from otel_agents.stack.servers import OTELCOL, OVERLAYS
 
 
 @contextmanager
-def collector(stack: Native, folder: Path, *overlays: str, listening: dict[str, int] | None = None, **variables: str) -> Iterator[str]:
-    """A Collector with these overlays that feeds the stack's stores; gives the URL of its own metrics. `listening` is filled with its ports."""
+def collector(stack: Native, folder: Path, *overlays: str, listening: dict[str, int] | None = None, stores: str = "", **variables: str) -> Iterator[str]:
+    """A Collector with these overlays that feeds the stack's stores, or the kind that is named; gives the URL of its own metrics.
+
+    `listening` is filled with its ports.
+    """
     taken = {**stack.record().ports, **ports.free_ports(OTELCOL.ports)}
     if listening is not None:
         listening.update(taken)
-    with running(folder, taken, *overlays, **variables):
+    with running(folder, taken, *OVERLAYS[stores or stack.record().stores], *overlays, **variables):
         yield f"http://127.0.0.1:{taken['otelcol']}"
 
 

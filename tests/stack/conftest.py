@@ -17,7 +17,7 @@ Eventually = Callable[..., None]
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Native]:
-    """Collector, Prometheus, Loki, Tempo and Alertmanager as they are shipped; binaries that are missing are built first."""
+    """Collector, Prometheus, Alertmanager and the stores that `stack up` finds, as they are shipped; binaries that are missing are built first."""
     native = Native(Home(tmp_path_factory.mktemp("stack")), tell=lambda server, text: print(f"{server}: {text}"))
     try:
         native.up(free_ports=True)

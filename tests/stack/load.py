@@ -18,7 +18,6 @@ from pathlib import Path
 
 from otel_agents.stack.home import Home
 from otel_agents.stack.native import Native
-from otel_agents.stack.servers import SERVERS
 from otel_agents.stack.stores import Stores
 
 PROGRAM = """
@@ -118,7 +117,7 @@ def cpu_of(stack: Native) -> dict[str, float]:
     """CPU seconds that each server has used."""
     record = stack.record()
     found = {}
-    for server in SERVERS:
+    for server in stack.servers():
         fields = Path(f"/proc/{record.servers[server.name]['pid']}/stat").read_text().rpartition(")")[2].split()
         found[server.name] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from otel_agents.stack.stores import Refused
+from otel_agents.stack.answers import Refused
 
 
 def until_it_holds(claim: Callable[[], object], seconds: float = 60.0, every: float = 0.25) -> None:

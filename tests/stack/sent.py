@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,11 @@ from typing import Any
 from google.protobuf import json_format
 from official import parsed
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
-from opentelemetry.proto.trace.v1.trace_pb2 import Span, TracesData
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from otel_agents.stack.stores import Stores, ask
+from otel_agents.otlp.signals import NESTING
+from otel_agents.stack.servers import OPEN
+from otel_agents.stack.stores import Stores
 from otel_agents.testing import Telemetry
 
 UNITS = {"s": "seconds", "USD": "USD"}
@@ -33,13 +35,34 @@ def spans(journal: Path) -> dict[bytes, Span]:
 
 
 def stored_spans(stores: Stores, trace_ids: set[bytes]) -> dict[bytes, Span]:
-    """The spans of these traces as Tempo has them, by id."""
-    answers = (ask(f"{stores.tempo}/api/traces/{trace_id.hex()}", Accept="application/protobuf") for trace_id in trace_ids)
-    return dict(sorted_spans(TracesData.FromString(answer.body) for answer in answers if answer.status == 200))
+    """The spans of these traces as their store has them, by id."""
+    found = (span for trace_id in trace_ids for span in stores.trace(trace_id.hex()))
+    return dict(sorted_spans(parsed("traces", json.dumps(as_request(span)).encode()) for span in found))
 
 
-def sorted_spans(traces: Any) -> Iterator[tuple[bytes, Span]]:
-    """Each span with its resource among its attributes, everything in one order; without the flags, which Tempo's 2.1 line does not know."""
+def as_request(span: Mapping[str, Any]) -> dict[str, Any]:
+    """The OTLP/JSON request of one span as the stores give it."""
+    own = {name: value for name, value in span.items() if name not in ("resource", "scope")}
+    return NESTING["traces"].request({"attributes": span["resource"]}, span["scope"], [own])
+
+
+def as_kept(span: Span, stores: Stores) -> Span:
+    """The span with what its store does not keep left out: Jaeger has lists and maps as JSON texts, and of a link its ids."""
+    kept = Span()
+    kept.CopyFrom(span)
+    if stores.kind == OPEN:
+        for attribute in (*kept.attributes, *(attribute for event in kept.events for attribute in event.attributes)):
+            if attribute.value.WhichOneof("value") in ("array_value", "kvlist_value"):
+                attribute.value.string_value = json.dumps(plain_value(json_format.MessageToDict(attribute.value)), separators=(",", ":"), ensure_ascii=False)
+        for link in kept.links:
+            link.ClearField("attributes")
+            link.ClearField("trace_state")
+            link.attributes.add(key="opentracing.ref_type").value.string_value = "follows_from"
+    return kept
+
+
+def sorted_spans(traces: Iterable[Any]) -> Iterator[tuple[bytes, Span]]:
+    """Each span with its resource among its attributes, everything in one order; without the flags, which neither Jaeger nor Tempo's 2.1 line keeps."""
     for resource in (resource for one in traces for resource in one.resource_spans):
         for span in (span for scope in resource.scope_spans for span in scope.spans):
             made = Span()
@@ -62,7 +85,7 @@ def sorted_spans(traces: Any) -> Iterator[tuple[bytes, Span]]:
 
 
 def as_metadata(log: Mapping[str, Any]) -> dict[str, str]:
-    """A log record's ids, severity, event name and attributes (but for content) as Loki's labels."""
+    """A log record's ids, severity, event name and attributes (but for content) as Loki's and VictoriaLogs' labels."""
     given = {name: value for name, value in log["attributes"].items() if not OF_CONTENT.fullmatch(name)}
     given |= {"event.name": log["event_name"]} if log["event_name"] else {}
     given |= {"trace_id": log["trace_id"], "span_id": log["span_id"], "severity_text": log["severity"]}
@@ -77,7 +100,7 @@ def text_of(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, float):
-        return f"{Decimal(repr(value)):f}"  # as Loki writes it: never with an exponent
+        return f"{Decimal(repr(value)):f}"  # as both write it: never with an exponent
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 

@@ -10,7 +10,8 @@ from urllib.parse import quote
 import pytest
 from observed import finish, start
 
-from otel_agents.stack.stores import Stores, ask, good
+from otel_agents.stack.answers import ask, good
+from otel_agents.stack.stores import Stores
 
 pytestmark = pytest.mark.timeout(600)
 TOLD_S = 240  # rules are evaluated once a minute

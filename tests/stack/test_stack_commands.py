@@ -16,21 +16,26 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 import yaml
+from modules import BANNED
 from patience import until_it_holds
 from processes import environment, run
 
 from otel_agents.dashboards.render import BOARDS
 from otel_agents.stack import home, processes
+from otel_agents.stack.answers import ask
+from otel_agents.stack.choice import choose
 from otel_agents.stack.native import usual
 from otel_agents.stack.processes import Process
-from otel_agents.stack.servers import SERVERS
-from otel_agents.stack.stores import ask
+from otel_agents.stack.servers import LOKI_TEMPO, OPEN, PORTS, STORES, servers_with
 
 ROOT = Path(__file__).parents[2]
-ALL = {server.name for server in SERVERS}
+KIND = choose().stores
+TRACES, LOGS = STORES[KIND]
+ALL = {server.name for server in servers_with(KIND)}
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,13 @@ def newcomer(tmp_path: Path, fresh: Path) -> Iterator[User]:
     made.command("down")
 
 
+def test_the_wheel_names_no_module_of_loki_or_tempo(fresh: Path) -> None:
+    [wheel] = fresh.parents[2].glob("*.whl")
+    with ZipFile(wheel) as archive:
+        assert [name for name in archive.namelist() if BANNED.search(archive.read(name))] == []
+        assert "otel_agents/stack/collector/servers/jaeger/go.mod" in archive.namelist()
+
+
 def test_a_new_user_with_the_wheel_runs_up_check_down_twice_in_a_row(newcomer: User) -> None:
     user = newcomer
     for _ in range(2):
@@ -120,15 +132,15 @@ def test_up_is_idempotent_finishes_what_was_killed_and_survives_a_lost_record(us
     before = user.processes()
     assert user.command("up", "--native").returncode == 0
     assert user.processes() == before
-    os.killpg(before["loki"].pid, signal.SIGKILL)
-    until_it_holds(lambda: not processes.lives(before["loki"]))
+    os.killpg(before[LOGS.name].pid, signal.SIGKILL)
+    until_it_holds(lambda: not processes.lives(before[LOGS.name]))
     status = user.json("status")
-    assert (status["up"], [(one["name"], one["problem"]) for one in status["servers"] if not one["up"]]) == (False, [("loki", "connection refused")])
-    log = user.record.parent / "logs" / "loki.log"
+    assert (status["up"], [(one["name"], one["problem"]) for one in status["servers"] if not one["up"]]) == (False, [(LOGS.name, "connection refused")])
+    log = user.record.parent / "logs" / f"{LOGS.name}.log"
     for verb in ("status", "open"):
-        assert user.command(verb).stderr == f"otel-agents stack: loki is not up. Why: {log}. Start it again: otel-agents stack up\n"
+        assert user.command(verb).stderr == f"otel-agents stack: {LOGS.name} is not up. Why: {log}. Start it again: otel-agents stack up\n"
     assert user.command("up", "--native").returncode == 0
-    assert {name for name, process in user.processes().items() if process != before[name]} == {"loki"}
+    assert {name for name, process in user.processes().items() if process != before[name]} == {LOGS.name}
     user.record.unlink()
     assert user.command("up", "--native", "--free-ports").returncode == 0
     assert not any(map(processes.lives, before.values())), "processes that no record names are ended"
@@ -151,28 +163,12 @@ def test_a_pid_that_is_another_process_by_now_is_left_alone(user: User) -> None:
     try:
         user.record.parent.mkdir(parents=True)
         stale = {"pid": sleeper.pid, "started": "1", "binary": "/x", "source": "PATH"}
-        user.record.write_text(json.dumps({"ports": dict.fromkeys(PORTS_OF_TEST, 1), "overlays": [], "variables": {}, "servers": {"loki": stale}}))
+        user.record.write_text(json.dumps({"ports": dict.fromkeys(PORTS, 1), "overlays": [], "variables": {}, "servers": {LOGS.name: stale}}))
         assert user.command("down").stdout == "it was not running\n"
         assert sleeper.poll() is None
     finally:
         sleeper.kill()
         sleeper.wait()
-
-
-PORTS_OF_TEST = (
-    "otlp_grpc",
-    "otlp_http",
-    "health",
-    "otelcol",
-    "prometheus",
-    "loki",
-    "tempo",
-    "alertmanager",
-    "tempo_otlp",
-    "tempo_grpc",
-    "tempo_gossip",
-    "loki_grpc",
-)
 
 
 def test_status_shows_every_server_what_came_and_what_waits(user: User) -> None:
@@ -183,10 +179,9 @@ def test_status_shows_every_server_what_came_and_what_waits(user: User) -> None:
         rows = {one["name"]: one for one in user.json("status")["servers"]}
         assert rows.keys() == ALL
         assert all(one["up"] and one["version"] for one in rows.values())
-        assert {name: rows[name]["received_last_minute"] for name in ("otelcol", "loki", "tempo")} == {"otelcol": 3, "loki": 1, "tempo": 1}
-        assert {name: rows[name]["queue_bytes"] for name in ("otelcol", "prometheus", "loki", "tempo")} == dict.fromkeys(
-            ("otelcol", "prometheus", "loki", "tempo"), 0
-        )
+        assert {name: rows[name]["received_last_minute"] for name in ("otelcol", LOGS.name, TRACES.name)} == {"otelcol": 3, LOGS.name: 1, TRACES.name: 1}
+        queued = ("otelcol", "prometheus", LOGS.name, TRACES.name)
+        assert {name: rows[name]["queue_bytes"] for name in queued} == dict.fromkeys(queued, 0)
         assert re.findall(r"\d+ (?:item|line|span)s?\b", user.command("status").stdout) == ["3 items", "1 line", "1 span"]
 
     until_it_holds(counted, seconds=50, every=2)
@@ -201,10 +196,10 @@ def test_status_shows_every_server_what_came_and_what_waits(user: User) -> None:
 def test_check_says_at_which_hop_items_got_lost(user: User) -> None:
     user.command("up", "--native", "--free-ports")
     running = user.processes()
-    os.killpg(running["tempo"].pid, signal.SIGKILL)
+    os.killpg(running[TRACES.name].pid, signal.SIGKILL)
     found = {one["signal"]: one for one in user.json("check", "--seconds", "8")}
     assert {signal: one["found"] for signal, one in found.items()} == {"traces": False, "metrics": True, "logs": True}
-    assert found["traces"]["lost"].startswith("in the Collector's queue for tempo")
+    assert found["traces"]["lost"].startswith(f"in the Collector's queue for {TRACES.name}")
     os.killpg(running["otelcol"].pid, signal.SIGKILL)
     done = user.command("check")
     assert done.returncode == 1
@@ -288,8 +283,9 @@ def test_a_grafana_of_ones_own_is_told_where_everything_is(user: User) -> None:
     user.command("up", "--native", "--free-ports")
     [folder] = re.findall(r"GF_PATHS_PROVISIONING=(\S+)", user.command("open").stdout)
     sources = yaml.safe_load(Path(folder, "datasources", "otel-agents.yaml").read_text())["datasources"]
-    ready = {server.name: server.ready for server in SERVERS}
-    assert {source["uid"]: ask(source["url"] + ready[source["uid"]]).status for source in sources} == dict.fromkeys(ALL - {"otelcol"}, 200)
+    answers = {"jaeger": "/api/v3/services", **{server.name: server.ready for server in servers_with(LOKI_TEMPO)}}
+    shown = ALL - {"otelcol", "victorialogs"}  # Grafana needs a plugin for VictoriaLogs
+    assert {source["uid"]: ask(source["url"] + answers[source["uid"]]).status for source in sources} == dict.fromkeys(shown, 200)
     [provider] = yaml.safe_load(Path(folder, "dashboards", "otel-agents.yaml").read_text())["providers"]
     assert len(list(Path(provider["options"]["path"]).glob("*.json"))) == len(BOARDS)
 
@@ -334,6 +330,57 @@ def test_a_wrong_overlay_is_refused_before_anything_starts(user: User, name: str
     assert user.processes() == {}
 
 
+def test_it_says_which_stores_run_and_why_and_keeps_them(user: User) -> None:
+    up = user.command("up", "--native", "--free-ports", "--stores", "open")
+    assert up.returncode == 0, up.stderr
+    assert "Jaeger and VictoriaLogs (asked for)" in up.stdout
+    assert user.processes().keys() == {server.name for server in servers_with(OPEN)}
+    opened = user.json("open")
+    assert ask(opened["victorialogs"]).status == 200
+    assert "<html" in ask(opened["victorialogs"] + "/").text.lower(), "a page"
+    assert ask(opened["jaeger"] + "/api/v3/services").status == 200
+    assert user.json("status")["stores"] == OPEN
+    again = user.command("up", "--native")
+    assert (again.returncode, "Jaeger and VictoriaLogs (asked for)" in again.stdout) == (0, True)
+    other = user.command("up", "--native", "--stores", "loki-tempo")
+    assert (other.returncode, other.stderr) == (
+        1,
+        "otel-agents stack: the stack runs already, with another configuration. End it first: otel-agents stack down\n",
+    )
+    user.command("down")
+    assert user.command("status").stderr == "otel-agents stack: it is not running; start it with: otel-agents stack up\n"
+
+
+def fake(folder: Path, name: str, version: str) -> None:
+    """An executable that says its version and does nothing else: what is looked at before anything is started."""
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_text(f"#!/bin/sh\necho {name}, version {version}\n")
+    (folder / name).chmod(0o755)
+
+
+CHOICES = {  # what is installed → which stores and why
+    (): (OPEN, "tempo is not on PATH; loki is not on PATH"),
+    ("loki 3.7.8",): (OPEN, "tempo is not on PATH"),
+    ("loki 2.9.1", "tempo 2.9.0"): (OPEN, "{folder}/loki is 2.9.1, older than 3.4"),
+    ("loki 3.7.8", "tempo 3.0.3"): (LOKI_TEMPO, "both are installed"),
+}
+
+
+@pytest.mark.parametrize("installed", CHOICES, ids=", ".join)
+def test_loki_and_tempo_are_used_where_both_are_installed(installed: tuple[str, ...], tmp_path: Path) -> None:
+    for one in installed:
+        fake(tmp_path / "bin", *one.split())
+    stores, why = CHOICES[installed]
+    for variable in ("PATH", home.BINARIES_VARIABLE):
+        assert choose(environ={variable: str(tmp_path / "bin")}) == (stores, why.format(folder=tmp_path / "bin"))
+
+
+def test_loki_and_tempo_that_are_asked_for_and_missing_are_named(user: User) -> None:
+    done = user.command("up", "--native", "--free-ports", "--stores", "loki-tempo", PATH="/nowhere", OTEL_AGENTS_STACK_BIN=None)
+    assert (done.returncode, user.processes()) == (1, {})
+    assert done.stderr.startswith("otel-agents stack: tempo is not on PATH; loki is not on PATH. They are not built here: install them")
+
+
 def test_nothing_runs_is_said_with_what_to_do(user: User) -> None:
     for verb in ("status", "open"):
         done = user.command(verb, PATH="/nowhere")
@@ -346,7 +393,7 @@ def test_data_outlives_down_and_goes_when_asked(user: User) -> None:
     assert user.command("check").returncode == 0
     data = user.record.parent / "data"
     user.command("down")
-    assert (data / "loki" / "chunks").exists()
+    assert sum(file.stat().st_size for file in (data / LOGS.name).rglob("*")) > 100
     assert user.command("down", "--delete-data").returncode == 0
     assert not data.exists()
 

@@ -16,16 +16,18 @@ from compose_spec import PyCompose
 
 from otel_agents.stack import build, home
 from otel_agents.stack.build import Found
-from otel_agents.stack.servers import GRAFANA_PORT, OTELCOL, PORTS, PROMETHEUS_FLAGS, SERVERS
+from otel_agents.stack.choice import choose
+from otel_agents.stack.servers import GRAFANA_PORT, IN_CONTAINERS, JAEGER, LOKI_TEMPO, OPEN, OTELCOL, PORTS, PROMETHEUS_FLAGS, servers_with
 
 COLLECTOR = home.collector()
 OVERLAYS = sorted((COLLECTOR / "overlays").glob("*.yaml"))
+STORES = choose().stores
 VARIABLES = {"OTEL_AGENTS_JOURNAL_DIR": "/tmp", "STACK_TENANT": "a"}
 
 
 @pytest.fixture(scope="module")
 def binaries() -> dict[str, Found]:
-    return build.have()
+    return build.have({server.name: server for kind in (OPEN, STORES) for server in servers_with(kind)}.values())
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +63,24 @@ def test_overlays_that_change_different_things_go_together(binaries: dict[str, F
         assert said(binaries["otelcol"].binary, "validate", *configs, environment=certified) == ""
 
 
+@pytest.mark.parametrize("overlay", [path for path in OVERLAYS if path.stem != "open-stores"], ids=lambda path: path.stem)
+def test_each_overlay_goes_with_the_open_stores(overlay: Path, binaries: dict[str, Found], certified: dict[str, str]) -> None:
+    configs = [f"--config={file}" for file in (COLLECTOR / "otelcol.yaml", home.overlay("open-stores"), overlay)]
+    assert said(binaries["otelcol"].binary, "validate", *configs, environment=certified) == ""
+
+
+def test_both_pairs_of_stores_have_the_same_queues() -> None:
+    ours, others = (yaml.safe_load(path.read_text())["exporters"] for path in (COLLECTOR / "otelcol.yaml", home.overlay("open-stores")))
+    wanted = {name: ours["otlp_http/loki"][name] for name in ("retry_on_failure", "sending_queue")}
+    assert [{name: one[name] for name in wanted} for one in others.values()] == [wanted] * 2
+
+
+def test_jaeger_takes_its_configuration_without_a_word(binaries: dict[str, Found]) -> None:
+    assert said(binaries["jaeger"].binary, "validate", f"--config={COLLECTOR / 'jaeger.yaml'}").splitlines()[1:] == []  # the first is its version
+    text = (COLLECTOR / "jaeger.yaml").read_text()
+    assert [name for name in JAEGER.environment if f"${{env:{name}:-" not in text] == []
+
+
 def test_prometheus_takes_its_configuration_and_rules(binaries: dict[str, Found], tmp_path: Path) -> None:
     shutil.copy(COLLECTOR / "prometheus.yaml", tmp_path)
     shutil.copytree(COLLECTOR / "targets", tmp_path / "targets")
@@ -70,14 +90,23 @@ def test_prometheus_takes_its_configuration_and_rules(binaries: dict[str, Found]
     assert "WARN" not in answer.upper()
 
 
-def test_loki_takes_its_configuration(binaries: dict[str, Found], tmp_path: Path) -> None:
-    answer = said(binaries["loki"].binary, f"-config.file={COLLECTOR / 'loki.yaml'}", "-config.expand-env=true", "-verify-config", cwd=tmp_path)
+def loki_takes_its_configuration(found: Found, folder: Path) -> None:
+    answer = said(found.binary, f"-config.file={COLLECTOR / 'loki.yaml'}", "-config.expand-env=true", "-verify-config", cwd=folder)
     assert [line for line in answer.splitlines() if "level=warn" in line or "level=error" in line] == []
 
 
-def test_tempo_takes_the_configuration_of_its_line(binaries: dict[str, Found], tmp_path: Path) -> None:
-    tempo = binaries["tempo"]
-    assert said(tempo.binary, f"-config.file={COLLECTOR / f'tempo-{tempo.major}.yaml'}", "-config.expand-env=true", "-config.verify", cwd=tmp_path) == ""
+def tempo_takes_the_configuration_of_its_line(found: Found, folder: Path) -> None:
+    assert said(found.binary, f"-config.file={COLLECTOR / f'tempo-{found.major}.yaml'}", "-config.expand-env=true", "-config.verify", cwd=folder) == ""
+
+
+INSTALLED = {"loki": loki_takes_its_configuration, "tempo": tempo_takes_the_configuration_of_its_line}
+
+
+if STORES == LOKI_TEMPO:  # they are not built here: there is no such test where they are not installed
+
+    @pytest.mark.parametrize("name", INSTALLED)
+    def test_installed_stores_take_their_configuration(name: str, binaries: dict[str, Found], tmp_path: Path) -> None:
+        INSTALLED[name](binaries[name], tmp_path)
 
 
 def test_alertmanager_takes_its_configuration(binaries: dict[str, Found]) -> None:
@@ -99,9 +128,9 @@ def composed() -> dict[str, Any]:
 
 def test_images_are_the_tested_versions(composed: dict[str, Any]) -> None:
     images = {name: service["image"] for name, service in composed["services"].items()}
-    assert {server.name: images[server.name] for server in SERVERS} == {server.name: server.image for server in SERVERS}
-    tags = {server.name: server.image.rpartition(":")[2].lstrip("v") for server in SERVERS}
-    assert {name: tag for name, tag in tags.items() if name != "tempo"} == {server.name: server.version for server in SERVERS if server.name != "tempo"}
+    assert {server.name: images[server.name] for server in IN_CONTAINERS} == {server.name: server.image for server in IN_CONTAINERS}
+    tags = {server.name: server.image.rpartition(":")[2].lstrip("v") for server in IN_CONTAINERS}
+    assert tags == {server.name: server.version for server in IN_CONTAINERS}
     assert f"checked on {tags['tempo']}" in (COLLECTOR / "tempo-3.yaml").read_text(), "what is not tested here says where it was"
     assert all(image.rpartition(":")[2][0] in "v0123456789" for image in images.values())
 
@@ -128,16 +157,16 @@ def test_every_service_has_limits_and_is_asked_for_its_health(composed: dict[str
     services = composed["services"]
     assert [name for name, service in services.items() if not service["deploy"]["resources"]["limits"].keys() >= {"cpus", "memory"}] == []
     asked = "".join(service["healthcheck"]["test"][-1] for service in services.values() if "test" in service.get("healthcheck", {}))
-    assert [server.name for server in SERVERS if f"{server.name}:" not in asked and f":{PORTS[server.port]}" not in asked] == []
+    assert [server.name for server in IN_CONTAINERS if f"{server.name}:" not in asked and f":{PORTS[server.port]}" not in asked] == []
     assert all(words in asked for words in ("otelcol:13133", "localhost:3100/ready", "tempo:3200/ready", "localhost:3000/api/health"))
 
 
 def test_containers_are_told_what_processes_are_told(composed: dict[str, Any]) -> None:
     assert set(PROMETHEUS_FLAGS) <= set(composed["services"]["prometheus"]["command"])
-    for server in SERVERS:
+    for server in IN_CONTAINERS:
         given = composed["services"][server.name].get("environment", {})
         assert given.keys() - server.environment.keys() <= {"STACK_METRICS_HOST", "STACK_LOKI_HOST", "STACK_TEMPO_HOST", "STACK_LOKI_RETENTION"}
-    text = (COLLECTOR / "otelcol.yaml").read_text()
+    text = (COLLECTOR / "otelcol.yaml").read_text() + home.overlay("open-stores").read_text()
     assert [name for name in OTELCOL.environment if f"${{env:{name}:-" not in text] == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from collectors import collector
 from observed import run
 from otlp_server import http_receiver
 
+from otel_agents.stack.answers import ask
 from otel_agents.stack.native import Native
-from otel_agents.stack.stores import Stores, ask
+from otel_agents.stack.servers import LOKI_TEMPO
+from otel_agents.stack.stores import Stores
 from otel_agents.testing import Telemetry
 
 Eventually = Callable[..., None]
@@ -35,9 +38,7 @@ def of(service: str, *spans: dict[str, object]) -> dict[str, object]:
 
 def at(stores: Stores, ports: dict[str, int]) -> Stores:
     """The same stores, with another Collector before them."""
-    return Stores(
-        stores.prometheus, stores.loki, stores.tempo, stores.alertmanager, f"http://127.0.0.1:{ports['otelcol']}", f"http://127.0.0.1:{ports['otlp_http']}"
-    )
+    return replace(stores, otelcol=f"http://127.0.0.1:{ports['otelcol']}", otlp=f"http://127.0.0.1:{ports['otlp_http']}")
 
 
 def test_tail_sampling_keeps_errors_slow_and_expensive_ones(stack: Native, stores: Stores, tmp_path: Path, eventually: Eventually) -> None:
@@ -46,10 +47,9 @@ def test_tail_sampling_keeps_errors_slow_and_expensive_ones(stack: Native, store
     spans = [span(1, "quick"), span(2, "failed", failed=True), span(3, "slow", seconds=31), span(4, "dear", cost=0.3), span(5, "cheap", cost=0.2)]
     with collector(stack, tmp_path, "tail-sampling", listening=ports, **given):
         assert at(stores, ports).send("traces", of("sampled", *spans)).status == 200
-        kept = '{ resource.service.name = "sampled" }'
-        eventually(lambda: {one["rootTraceName"] for one in stores.search(kept)} == {"failed", "slow", "dear"})
+        eventually(lambda: {span["name"] for span in stores.spans("sampled")} == {"failed", "slow", "dear"})
         time.sleep(2)
-        assert {one["rootTraceName"] for one in stores.search(kept)} == {"failed", "slow", "dear"}
+        assert {span["name"] for span in stores.spans("sampled")} == {"failed", "slow", "dear"}
 
 
 def test_span_metrics_count_what_sampling_drops(stack: Native, stores: Stores, tmp_path: Path, journal: Path, eventually: Eventually) -> None:
@@ -59,7 +59,7 @@ def test_span_metrics_count_what_sampling_drops(stack: Native, stores: Stores, t
         run("many", 5, journal=journal, stores=at(stores, ports), OTEL_SERVICE_NAME="counted")
         query = 'sum(traces_span_metrics_calls_total{service_name="counted",gen_ai_operation_name="execute_tool",gen_ai_tool_name="count"})'
         eventually(lambda: stores.value(query) == 5, seconds=40)
-    assert stores.search('{ resource.service.name = "counted" }') == []
+    assert stores.spans("counted") == []
 
 
 def test_old_names_stand_beside_the_new_ones_with_equal_values(stack: Native, stores: Stores, tmp_path: Path, journal: Path, eventually: Eventually) -> None:
@@ -86,9 +86,9 @@ def test_two_tiers_hand_everything_on(stack: Native, stores: Stores, tmp_path: P
             telemetry = run("many", 20, journal=journal, stores=at(stores, agent), OTEL_SERVICE_NAME="tiered", OTEL_AGENTS_CONTENT="full")
             [trace_id] = {span["trace_id"] for span in telemetry.spans}
             eventually(lambda: len(stores.trace(trace_id)) == 21)
-            eventually(lambda: len(stores.lines('{service_name="tiered"}')) == len(telemetry.logs))
+            eventually(lambda: len(stores.lines("tiered")) == len(telemetry.logs))
             eventually(lambda: stores.value('sum(otel_agents_runs_total{service_name="tiered"})') == 1)
-    assert any(line.text.startswith('{"gen_ai.tool.call.arguments"') for line in stores.lines('{service_name="tiered"}'))
+    assert any(line.text.startswith('{"gen_ai.tool.call.arguments"') for line in stores.lines("tiered"))
 
 
 def test_kafka_between_the_tiers_keeps_what_no_gateway_reads_and_is_waited_for(stack: Native, stores: Stores, tmp_path: Path, eventually: Eventually) -> None:
@@ -107,7 +107,7 @@ def test_kafka_between_the_tiers_keeps_what_no_gateway_reads_and_is_waited_for(s
             assert of_kafka(stores, agent, "otelcol_exporter_queue_size") > 0
             broker.start()
             check_queued(stores, [unread, unwritten], eventually)
-    assert any(line.text.startswith('{"gen_ai.tool.call.arguments"') for line in stores.lines('{service_name="queued"}'))
+    assert any(line.text.startswith('{"gen_ai.tool.call.arguments"') for line in stores.lines("queued"))
 
 
 def of_kafka(stores: Stores, ports: dict[str, int], name: str) -> float:
@@ -120,7 +120,7 @@ def check_queued(stores: Stores, runs: list[Telemetry], eventually: Eventually) 
     for telemetry in runs:
         made = telemetry.spans
         eventually(lambda made=made: len(stores.trace(made[0]["trace_id"])) == len(made))
-    eventually(lambda: len(stores.lines('{service_name="queued"}')) == sum(len(telemetry.logs) for telemetry in runs))
+    eventually(lambda: len(stores.lines("queued")) == sum(len(telemetry.logs) for telemetry in runs))
     eventually(lambda: stores.value('sum(otel_agents_runs_total{service_name="queued"})') == len(runs))
 
 
@@ -136,17 +136,17 @@ def test_only_who_has_the_token_is_let_in_over_tls(stack: Native, stores: Stores
         run("one_call", journal=journal / "without", stores=None, OTEL_SERVICE_NAME="stranger", **client)
         right = {"OTEL_EXPORTER_OTLP_HEADERS": f"authorization=Bearer%20{TOKEN}"}
         telemetry = run("one_call", journal=journal / "with", stores=None, OTEL_SERVICE_NAME="friend", **client, **right)
-        eventually(lambda: len(stores.lines('{service_name="friend"}')) == len(telemetry.logs))
-        eventually(lambda: len(stores.search('{ resource.service.name = "friend" }')) == 1)
-        assert stores.lines('{service_name="stranger"}') == []
-        assert stores.search('{ resource.service.name = "stranger" }') == []
+        eventually(lambda: len(stores.lines("friend")) == len(telemetry.logs))
+        eventually(lambda: len(stores.spans("friend")) == len(telemetry.spans))
+        assert stores.lines("stranger") == []
+        assert stores.spans("stranger") == []
 
 
 def test_the_tenant_is_named_in_every_request(stack: Native, stores: Stores, tmp_path: Path, journal: Path, eventually: Eventually) -> None:
     ports: dict[str, int] = {}
     with http_receiver() as receiver:
         given = {"STACK_TENANT": "team-a", "STACK_LOKI": receiver.url, "STACK_PROMETHEUS": receiver.url}
-        with collector(stack, tmp_path, "tenant", listening=ports, **given):
+        with collector(stack, tmp_path, "tenant", listening=ports, stores=LOKI_TEMPO, **given):
             run("one_call", journal=journal, stores=at(stores, ports), OTEL_SERVICE_NAME="tenant")
             eventually(lambda: {request.signal for request in receiver.requests} == {"logs", "metrics"})
         assert {request.headers.get("X-Scope-Orgid") for request in receiver.requests} == {"team-a"}
