@@ -1,4 +1,4 @@
-"""What is captured of what was said: by mode, by place, by size; and that no credential is ever written, wherever it stands."""
+"""Which content is captured by mode, destination and size; and no credential is ever written, wherever the program puts it."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_the_conventional_variable(value: str, monkeypatch: pytest.MonkeyPatch) 
     assert ("gen_ai.input.messages" in telemetry.spans[0]["attributes"], "gen_ai.input.messages" in details(telemetry)) == VARIABLE[value]
 
 
-def test_our_knob_decides_how_and_the_conventional_variable_where(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_setting_decides_the_form_and_the_conventional_variable_the_destination(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT", "SPAN_ONLY")
     monkeypatch.setenv("OTEL_AGENTS_CONTENT", "metadata")
     with capture() as telemetry:
@@ -147,7 +147,7 @@ def judge(answer: str) -> dict[str, Any]:
 
 
 def whole_program(client: OpenAI, url: str) -> None:
-    """Every way in which words go in and out."""
+    """Every way in which content enters and leaves."""
     tools: list[Any] = [{"type": "function", "function": {"name": "play", "description": "zephyrous", "parameters": {"type": "object", "properties": {}}}}]
     with oa.agent("musician"), oa.workflow("concert"):
         client.chat.completions.create(model="gpt-4o", tools=tools, **ASKED)  # type: ignore[call-overload]  # messages as plain data
@@ -175,14 +175,14 @@ def test_no_word_of_a_prompt_is_written_unless_asked_for(mode: str) -> None:
 
 
 class Config:
-    """An object of the program's, whose own text nobody asks for."""
+    """An object of the program whose `__str__` must not be called."""
 
     def __repr__(self) -> str:
         return KEY
 
 
 def spill(server: ModelServer) -> None:
-    """A program that lets its key out in every place there is."""
+    """A program that leaks its key in every possible place."""
     log = logging.getLogger("program")
     client = OpenAI(base_url=server.url, api_key=KEY, max_retries=0)
     with oa.session("c-1", user="ann", tenant=KEY, note=f"token={KEY}"), oa.agent(f"agent {KEY}", description=SAID), oa.step(f"step {KEY}") as step:
@@ -261,7 +261,7 @@ def test_a_credential_that_a_cut_would_halve_is_recognised_before(shift: int) ->
     assert len(telemetry.span("step s")["attributes"]["long"]) < 400
 
 
-def test_what_is_huge_is_cut_and_stays_readable() -> None:
+def test_huge_values_are_truncated_and_stay_readable() -> None:
     with capture(content="full", content_in=BOTH) as telemetry:
         ask("word " * 1_000_000)
         play("word " * 1_000_000)
@@ -273,7 +273,7 @@ def test_what_is_huge_is_cut_and_stays_readable() -> None:
     assert {len(line) < 2**20 for signal in ("traces", "logs") for line in telemetry.lines(signal)} == {True}
 
 
-def test_objects_of_the_programs_are_named_never_asked() -> None:
+def test_objects_of_the_program_are_named_by_type_and_their_code_is_not_run() -> None:
     class Odd:
         def __repr__(self) -> str:
             raise AssertionError("asked for its repr")

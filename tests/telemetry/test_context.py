@@ -1,4 +1,4 @@
-"""The context goes where the work goes: over threads, pools, tasks and processes; and what a generator, a task or a thread had is never left behind."""
+"""The context is propagated to threads, pools, tasks and processes; generators, tasks and threads never leak theirs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Work = Callable[[], Any]
 
 @pytest.fixture(autouse=True)
 def nothing_left(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Every test leaves the context as it was, and OpenTelemetry never had to complain."""
+    """Every test leaves the context unchanged, and OpenTelemetry logs no warning."""
     before = get_current()
     with caplog.at_level(logging.DEBUG):
         yield
@@ -165,7 +165,7 @@ async def test_over_tasks(telemetry: Telemetry, channel: Callable[[Work], Awaita
     assert telemetry.span("step child")["attributes"]["gen_ai.conversation.id"] == "talk"
 
 
-def test_what_must_be_a_root_is_one(telemetry: Telemetry) -> None:
+def test_operations_without_a_parent_are_roots(telemetry: Telemetry) -> None:
     """A worker that was started within an operation serves others too; a thread whose starter has no operation has none."""
     pool = ThreadPoolExecutor(1)
     with oa.agent("earlier"):
@@ -408,7 +408,7 @@ class Never:
         yield
 
 
-def test_a_coroutine_that_nobody_finishes(telemetry: Telemetry) -> None:
+def test_a_coroutine_that_is_never_finished(telemetry: Telemetry) -> None:
     @oa.step
     async def waiting() -> None:
         with oa.step("inside"):
@@ -431,7 +431,7 @@ def test_a_coroutine_that_nobody_finishes(telemetry: Telemetry) -> None:
     assert parents(telemetry)["step next"] == ""
 
 
-def test_generators_that_run_in_turns(telemetry: Telemetry) -> None:
+def test_interleaved_generators(telemetry: Telemetry) -> None:
     first, second = numbers(), numbers()
     for _ in range(3):
         next(first), next(second)
@@ -478,7 +478,7 @@ def test_a_program_that_is_given_a_parent_is_below_it(tmp_path: Path) -> None:
     assert (span["trace_id"], span["parent_id"], span["attributes"]["gen_ai.conversation.id"]) == ("a" * 32, "b" * 16, "talk")
 
 
-def test_a_wrong_parent_is_none(tmp_path: Path) -> None:
+def test_an_invalid_parent_is_ignored(tmp_path: Path) -> None:
     done = ran(tmp_path, "import otel_agents as oa\nwith oa.step('here'):\n    pass\n", TRACEPARENT="nonsense", BAGGAGE="%%%,=,")
     assert (done.said, done.parents) == ((0, "", ""), {"step here": ""})
 
@@ -494,7 +494,7 @@ FAR = """
 
 
 @pytest.mark.own_attributes("a name", "café", "long")
-def test_whatever_a_session_says_travels_in_silence(tmp_path: Path) -> None:
+def test_no_session_attribute_causes_a_warning_in_baggage(tmp_path: Path) -> None:
     done = ran(tmp_path, FAR)
     assert done.said == (0, "", "")
     attributes = done.telemetry.span("step child")["attributes"]

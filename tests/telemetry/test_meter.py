@@ -1,4 +1,4 @@
-"""Counters that are added up between collections: every sum is right at each collection, views apply, exemplars are those of the last addition."""
+"""Counters that are summed up between collections: sums are right at each collection, views apply, exemplars are of the last addition."""
 
 from __future__ import annotations
 

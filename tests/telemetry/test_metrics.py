@@ -1,4 +1,4 @@
-"""Metrics: the conventions' newest set and ours, as data; from one process and from several."""
+"""Metrics: the conventions' newest ones and ours, their data, from one process and from several."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def research(question: str) -> str:
 
 
 def values(telemetry: Telemetry, metric: str, *labels: str) -> dict[Any, Any]:
-    """Value (or count) by the values of some labels; of one label without a tuple around it."""
+    """Value (or count) by the values of some labels; a single label is not in a tuple."""
     points = telemetry.metrics.get(metric, ())
     found = {tuple(point["attributes"].get(label) for label in labels): point.get("value", point.get("count")) for point in points}
     return {key[0] if len(key) == 1 else key: value for key, value in found.items()}
@@ -118,7 +118,7 @@ def test_time_to_the_first_and_between_chunks_of_a_stream_without_the_agents_nam
     assert 0.024 <= between["sum"] < 1
 
 
-def test_scores_of_evaluators_are_measured_by_verdict_and_lead_to_what_was_judged() -> None:
+def test_scores_of_evaluators_are_measured_by_verdict_and_lead_to_what_was_evaluated() -> None:
     @oa.evaluator("polite")
     def judge(score: object) -> object:
         return {"score": score, "label": "pass"} if score == 0.5 else score
@@ -134,7 +134,7 @@ def test_scores_of_evaluators_are_measured_by_verdict_and_lead_to_what_was_judge
     assert {(one["traceId"], one["spanId"]) for point in points.values() for one in point["exemplars"]} == {(run["trace_id"], run["span_id"])}
 
 
-def test_what_is_too_long_for_a_label_becomes_other() -> None:
+def test_a_value_too_long_for_a_label_becomes_other() -> None:
     with capture() as telemetry:
         oa.evaluator("polite")(lambda said: {"score": 1, "label": said})("what a person has said " * 9)
     assert values(telemetry, "otel_agents.evaluation.score", "gen_ai.evaluation.score.label") == {"_other": 1}
@@ -158,7 +158,7 @@ def test_tokens_are_split_by_modality_as_far_as_the_provider_splits_them() -> No
     assert only(telemetry, "gen_ai.client.inference.operation.input_tokens")["sum"] == 100
 
 
-def test_what_has_no_bound_becomes_other() -> None:
+def test_unbounded_values_become_other() -> None:
     with capture(metric_cardinality=3) as telemetry:
         for number in range(7):
             with oa.agent(f"agent-{number}"), oa.llm(model=f"model-{number}", provider="openai"):

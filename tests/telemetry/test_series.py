@@ -1,4 +1,4 @@
-"""Our own aggregation tells what the SDK's would: the same points from the same measurements, cumulative and as deltas, exemplars and all."""
+"""Our own aggregation equals the SDK's: the same points from the same measurements, cumulative and delta, with exemplars."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Theirs:
 
 
 def metrics(lines: list[bytes]) -> dict[str, Json]:
-    """What the lines say by metric, in no order, without times."""
+    """The points of the lines by metric, unordered, without times."""
     found = {}
     for line in lines:
         [metric] = orjson.loads(line)["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]
@@ -142,7 +142,7 @@ def test_threads_lose_nothing_and_a_collection_meanwhile_takes_nothing_away() ->
     assert told[DURATION]["histogram"]["dataPoints"][0]["count"] == "4000"
 
 
-def test_series_beyond_the_most_are_counted_together() -> None:
+def test_series_beyond_the_maximum_go_to_the_overflow_series() -> None:
     ours = Ours()
     for number in range(MAX_SERIES + 5):
         ours.instruments.record(COST, 1, ours.instruments.labels((), {}, (("gen_ai.agent.name", f"a{number}"),)))
@@ -151,7 +151,7 @@ def test_series_beyond_the_most_are_counted_together() -> None:
     assert [point["asInt"] for point in points if point["attributes"][0]["key"] == "otel.metric.overflow"] == ["5"]
 
 
-def test_sets_of_labels_made_anew_go_on_where_the_old_ones_were() -> None:
+def test_recreated_label_sets_continue_the_same_series() -> None:
     ours = Ours()
     for _ in range(2):
         ours.instruments.record(COST, 1, ours.instruments.labels(AGENT, {"gen_ai.agent.name": "a"}))

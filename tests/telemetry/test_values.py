@@ -1,4 +1,4 @@
-"""Nothing of the value's own is ever run; what comes out is plain, bounded and encodable."""
+"""The value's own code is never run; the result is plain, bounded and encodable."""
 
 import collections
 import dataclasses
@@ -89,7 +89,7 @@ class OddName(str):
 
 
 class OddKeys:
-    """Its own `__dict__` has a key that is no plain string."""
+    """Its own `__dict__` has a key that is not exactly a string."""
 
     __dataclass_fields__ = {"a": 1}  # noqa: RUF012
 
@@ -265,7 +265,7 @@ def test_what_is_read() -> None:
     assert {name: plain(value) for name, (value, _) in read.items()} == {name: expected for name, (_, expected) in read.items()}
 
 
-def test_json_has_words_for_what_it_lacks() -> None:
+def test_json_has_strings_for_what_it_cannot_express() -> None:
     assert as_json([float("nan"), float("inf"), float("-inf"), b"\x00\xff", 2**80]) == '["NaN","Infinity","-Infinity","AP8=","1208925819614629174706176"]'
 
 
@@ -292,7 +292,7 @@ class Keyed:
         self.held = held
 
 
-def test_cuts_say_what_was_there() -> None:
+def test_truncation_notes_the_original_size() -> None:
     assert plain("x" * 100, 12) == "xxxxxxxxxx… [cut, 100 characters]"
     assert plain(b"x" * 100, 12) == "<100 bytes>"
     many = plain(list(range(1_000_000)))
@@ -305,7 +305,7 @@ def test_cuts_say_what_was_there() -> None:
 
 
 @pytest.mark.parametrize("value", [{"alone": {f"key {number}": "x" * 40 for number in range(9000)}}, {"alone": "x" * 10**6}, ["x" * 10**6], "x" * 10**6])
-def test_what_is_alone_is_read_once_however_large(value: object) -> None:
+def test_a_single_value_is_read_once_however_large(value: object) -> None:
     seen: list[str] = []
     plain(value, 65536, lambda text, name="": seen.append(text) or text)  # type: ignore[func-returns-value]  # that is why
     assert sum(map(len, seen)) < 1.2 * 65536
@@ -321,7 +321,7 @@ def test_one_big_argument_does_not_hide_the_others() -> None:
 
 
 class Marked:
-    """A redactor that needs to see a whole word, and tells what it was given."""
+    """A redactor that needs to see a whole word, and keeps what it was given."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[int, str]] = []
@@ -331,7 +331,7 @@ class Marked:
         return text.replace("SECRET" * 10, "*") if name != "password" else "***"
 
 
-def test_redaction_comes_before_the_cut() -> None:
+def test_redaction_precedes_truncation() -> None:
     marked = Marked()
     for shift in range(70):
         assert "SECRET" not in str(plain("x" * (990 - shift) + "SECRET" * 10 + "y" * 100_000, 1000, marked))

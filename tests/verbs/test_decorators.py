@@ -1,4 +1,4 @@
-"""Every decorator in every colour: the telemetry, and the program's own behaviour."""
+"""Every decorator on every sort of function: the telemetry, and the program's unchanged behaviour."""
 
 import asyncio
 import inspect
@@ -97,7 +97,7 @@ VERBS = ("agent", "workflow", "step", "tool", "llm", "embedding", "retriever", "
 
 
 def drive(function, *args):
-    """Run a function of any colour to its end."""
+    """Run a function of any sort to its end."""
 
     async def run():
         made = function(*args)
@@ -110,7 +110,7 @@ def drive(function, *args):
 
 @pytest.mark.parametrize("body", BODIES, ids=lambda body: body.__name__)
 @pytest.mark.parametrize("verb", VERBS)
-def test_each_verb_in_each_colour_makes_one_span_and_changes_nothing(verb, body):
+def test_each_verb_on_each_sort_of_function_makes_one_span_and_changes_nothing(verb, body):
     decorated = getattr(oa, verb)(body)
     assert inspect.signature(decorated) == inspect.signature(body)
     for colour in (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction):
@@ -130,7 +130,7 @@ def test_each_verb_in_each_colour_makes_one_span_and_changes_nothing(verb, body)
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_each_verb_is_a_block_too(verb):
+def test_each_verb_is_a_context_manager(verb):
     with capture() as telemetry, getattr(oa, verb)() as operation:
         operation.attributes({"mine": 1})
     assert telemetry.spans[0]["attributes"]["mine"] == 1
@@ -156,7 +156,7 @@ def test_a_generator_keeps_its_context_to_itself_and_its_children_their_parent()
     assert spans["step deeper"]["parent_id"] == spans["step inside"]["span_id"]
 
 
-def test_a_broken_off_stream_is_cancelled_not_failed():
+def test_a_stream_that_is_closed_early_is_cancelled_not_failed():
     @oa.llm(model="m")
     def stream():
         yield 1
@@ -241,7 +241,7 @@ def test_the_definition_of_a_tool_comes_from_hints_and_docstring():
     }
 
 
-def test_without_a_start_nothing_is_recorded_and_current_takes_everything():
+def test_without_a_start_nothing_is_recorded_and_current_is_a_noop():
     @oa.agent
     def run():
         oa.current().usage(input_tokens=1)
@@ -276,7 +276,7 @@ def test_a_block_that_the_program_ends_itself_leaves_no_context_behind():
 
 @pytest.mark.parametrize("body", BODIES, ids=lambda body: body.__name__)
 @pytest.mark.parametrize("verb", VERBS)
-def test_what_nobody_samples_or_measures_runs_as_if_alone(verb, body, monkeypatch):
+def test_unsampled_and_unmeasured_functions_behave_as_undecorated(verb, body, monkeypatch):
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_off")
     monkeypatch.setenv("OTEL_METRICS_EXPORTER", "none")
     decorated = getattr(oa, verb)(body)
