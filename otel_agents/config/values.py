@@ -106,7 +106,7 @@ class Settings:
     logs: bool = setting(SWITCH, True, "Whether the standard library's log records are exported.")
     log_level: int = setting(LEVEL, 20, "The level from which log records are exported.")
     traces_exporter: tuple[str, ...] | None = setting(NAMES, None, "otlp, console or none.")
-    metrics_exporter: tuple[str, ...] | None = setting(NAMES, None, "otlp, console or none.")
+    metrics_exporter: tuple[str, ...] | None = setting(NAMES, None, "otlp, prometheus, console or none.")
     logs_exporter: tuple[str, ...] | None = setting(NAMES, None, "otlp, console or none.")
     id_generator: str | None = setting(TEXT, None, "The entry point that makes trace and span ids.")
     otlp: Mapping[str, Any] = tables(Kind(route, {}), "How telemetry is sent, by signal.")

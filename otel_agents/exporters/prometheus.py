@@ -151,7 +151,8 @@ class Endpoint:
     def _hold(self, name: str) -> bool:
         """Lock the file of this name until it is let go; whether it is ours now."""
         if name not in self._files:
-            os.makedirs(self._place, mode=0o700, exist_ok=True)
+            for folder in (self._place.parent, self._place):  # `mode` is that of the last folder only
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             fd = os.open(self._place / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)

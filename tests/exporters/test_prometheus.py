@@ -113,6 +113,7 @@ def test_no_credential_is_served(tmp_path: Path, port: int) -> None:
     assert 'team="blue"' in done.out
     kept = [path for path in (tmp_path / "journal").rglob("*") if path.parent.name.startswith("prometheus-")]
     assert {path.stat().st_mode & 0o777 for path in kept} == {0o600}
+    assert {path.parent.stat().st_mode & 0o777 for path in kept} | {(tmp_path / "journal").stat().st_mode & 0o777} == {0o700}
     assert not any(secret in path.read_text() for path in kept)
 
 
