@@ -126,7 +126,7 @@ LEAN = """
     import otel_agents as oa
     from otel_agents.journal.spans import LeanSpans
     from otel_agents.sdk import internals
-    from otel_agents.telemetry.context import engine
+    from otel_agents.telemetry.engine import engine
     with oa.step("one"):
         pass
     print(type(engine.spans) is LeanSpans, internals._missing)
