@@ -136,7 +136,7 @@ def test_show_says_value_and_source_of_every_setting(ran: Callable[..., Ran], mo
 def test_show_as_json(ran: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "https://user:s3cret@c/v1/logs")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_LOGS_HEADERS", "x-key=s3cret")
-    monkeypatch.setenv("OTEL_METRICS_EXPORTER", "prometheus")
+    monkeypatch.setenv("OTEL_METRICS_EXPORTER", "zipkin")
     monkeypatch.setenv("OTEL_AGENTS_CONTENT", "ful")
     status, out, _ = ran("config", "show", "--json")
     shown = json.loads(out)
@@ -160,7 +160,7 @@ def test_show_as_json(ran: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) 
     }
     assert len(shown["destination"]) == 16
     assert shown["problems"] == ["OTEL_AGENTS_CONTENT='ful' is not a valid choice: use none, metadata, hashed, redacted, full (did you mean full?)"]
-    assert shown["notices"] == ["OTEL_METRICS_EXPORTER=prometheus: otel-agents has no such exporter; use otlp, console or none"]
+    assert shown["notices"] == ["OTEL_METRICS_EXPORTER=zipkin: otel-agents has no such exporter; use otlp, prometheus, console or none"]
     assert "s3cret" not in out
 
 
