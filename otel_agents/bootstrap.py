@@ -1,22 +1,22 @@
-"""What zero-code start-up runs: once, never raising, and building nothing: everything waits for the first item."""
+"""Zero-code start-up: runs once, never raises, and builds nothing. The pipeline is built for the first item."""
 
 from __future__ import annotations
 
 import os
 import sys
 
-OURS = ("otel-agents",)
+OWN_COMMANDS = ("otel-agents",)
 _ran: list[bool] = []
 
 
 def run() -> None:
-    """Observe this program, if it isn't our own command line."""
-    if _ran or _is_ours() or os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+    """Start observing this program, unless it is our own command line."""
+    if _ran or _is_own_command() or os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return
     _ran.append(True)
-    from otel_agents.runtime.process import uncollected
+    from otel_agents.runtime.process import gc_paused
 
-    with uncollected():
+    with gc_paused():
         from otel_agents.telemetry.guard import guard
 
         with guard("start"):
@@ -24,27 +24,27 @@ def run() -> None:
 
 
 def _begin() -> None:
-    """Settings are read with the first item; which libraries to leave alone must be known before."""
+    """Install the hooks. The settings are read with the first item, except for which libraries to instrument, which is needed now."""
     from otel_agents.redaction.messages import logger
     from otel_agents.runtime import lifecycle
 
-    wanted, left = _chosen()
+    enabled, disabled = _libraries()
     try:
-        lifecycle.begin({}, wanted or None, left)
+        lifecycle.begin({}, enabled or None, disabled)
     except ValueError as problem:
         logger.warning("otel-agents: %s", problem)
-        lifecycle.begin({}, _usable(wanted) or None, _known(left))
+        lifecycle.begin({}, _usable(enabled) or None, _known(disabled))
 
 
-def _chosen() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The libraries named to be observed, and those to be left alone; the settings are only read this early where a file may say so."""
+def _libraries() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The libraries to instrument and those not to. A configuration file is only read this early if there is one."""
     from otel_agents.config.files import nearby_file
 
     if nearby_file() is None and not os.environ.get("OTEL_AGENTS_CONFIG_FILE"):
         return _named("OTEL_AGENTS_INSTRUMENT"), _named("OTEL_AGENTS_DISABLE")
     from otel_agents.config.settings import load_forgiving
 
-    settings, _ = load_forgiving()  # what is wrong is said with the first item
+    settings, _ = load_forgiving()  # problems are logged with the first item
     return settings.instrument or (), settings.disable
 
 
@@ -65,7 +65,7 @@ def _named(variable: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in os.environ.get(variable, "").split(",") if word.strip())
 
 
-def _is_ours() -> bool:
-    """Whether this interpreter runs our own commands, which must not observe themselves."""
+def _is_own_command() -> bool:
+    """Whether this process is our own command line, which must not observe itself."""
     words = getattr(sys, "orig_argv", [])[1:4]
-    return any(os.path.basename(word) in OURS for word in words) or ("-m" in words and "otel_agents" in words)
+    return any(os.path.basename(word) in OWN_COMMANDS for word in words) or ("-m" in words and "otel_agents" in words)

@@ -90,7 +90,7 @@ def capture(**settings: Any) -> Iterator[Telemetry]:
     from otel_agents.runtime import lifecycle
     from otel_agents.telemetry.engine import engine
 
-    before, asked = lifecycle.process.started, lifecycle.process.asked
+    before, asked = lifecycle.process.started, lifecycle.process.overrides
     lifecycle.shutdown(forget=True)
     with TemporaryDirectory(prefix="otel-agents-") as folder:
         telemetry = Telemetry(Path(folder))

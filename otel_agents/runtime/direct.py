@@ -1,5 +1,7 @@
-"""The standard way out, where no journal can be used (switched off, a folder that can't be written, a platform without file locks) but there is an endpoint:
-the SDK's own batch processors and OTLP exporters, with what they lose."""
+"""Export without a journal: the SDK's own batch processors and OTLP exporters, with their losses.
+
+Used if the journal is switched off or can't be used (a folder that is not writable, a platform without file locks) and there is an endpoint.
+"""
 
 from __future__ import annotations
 
@@ -29,39 +31,39 @@ if TYPE_CHECKING:
     from otel_agents.redaction.by_shape import Redact
 
 logger = logging.getLogger("otel_agents")
-EXIT_S = 2.3  # seconds that an exit waits at most
-LOGGING = ("opentelemetry.exporter.otlp", "opentelemetry.sdk", "urllib3")  # their log lines have the whole URL, and what the server answered
-ESCAPED = (
-    "otel-agents: the journal in %s can't be used (%s), so telemetry goes straight to the endpoint and is lost while that is down: "
-    "correct OTEL_AGENTS_JOURNAL_DIR, or set OTEL_AGENTS_JOURNAL=off if that is what you want."
+EXIT_S = 2.3  # the longest that an exit waits, in seconds
+LOGGING = ("opentelemetry.exporter.otlp", "opentelemetry.sdk", "urllib3")  # their log lines contain the full URL and the server's response
+UNUSABLE_JOURNAL = (
+    "otel-agents: the journal in %s can't be used (%s), so telemetry is sent directly and lost while the endpoint is down: "
+    "correct OTEL_AGENTS_JOURNAL_DIR, or set OTEL_AGENTS_JOURNAL=off if that is intended."
 )
-NOWHERE = "otel-agents: OTEL_AGENTS_JOURNAL is off and there is no endpoint, so nothing is recorded: set OTEL_EXPORTER_OTLP_ENDPOINT, or leave the journal on."
+NO_DESTINATION = "otel-agents: OTEL_AGENTS_JOURNAL is off and no endpoint is set, so nothing is recorded: set OTEL_EXPORTER_OTLP_ENDPOINT, or leave it on."
 NO_GRPC = "otel-agents: gRPC without a journal needs `pip install opentelemetry-exporter-otlp-proto-grpc`; or set OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf."
 
 
-def way(settings: Settings) -> Callable[..., Pipeline]:
-    """What this process's telemetry goes through; what is out of the ordinary is said once."""
+def pipeline_for(settings: Settings) -> Callable[..., Pipeline]:
+    """The class of this process's pipeline; anything unusual is logged once."""
     sends = any(settings.endpoint(signal) for signal in SIGNALS)
     if not settings.journal:
         if not sends:
-            logger.warning(NOWHERE)
-        return StandardPipeline
-    problem = unusable(settings) if sends and settings.ship else None
+            logger.warning(NO_DESTINATION)
+        return DirectPipeline
+    problem = journal_problem(settings) if sends and settings.ship else None
     if problem is None:
         return Pipeline
-    logger.warning(ESCAPED, settings.journal_dir, problem)
-    return StandardPipeline
+    logger.warning(UNUSABLE_JOURNAL, settings.journal_dir, problem)
+    return DirectPipeline
 
 
-def unusable(settings: Settings) -> str | None:
-    """Why the journal's folder can't be used; None where a file in it can be locked and written."""
+def journal_problem(settings: Settings) -> str | None:
+    """Why the journal folder can't be used; None if a file in it can be locked and written."""
     try:
         import fcntl
     except ImportError:
         return "no file locks on this platform"
     try:
         os.makedirs(settings.journal_dir, mode=0o700, exist_ok=True)
-        with nameless(settings.journal_dir) as probe:
+        with unnamed_file(settings.journal_dir) as probe:
             fcntl.flock(probe, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.write(probe.fileno(), b"\n")
     except OSError as problem:
@@ -69,8 +71,8 @@ def unusable(settings: Settings) -> str | None:
     return None
 
 
-def nameless(folder: Path) -> IO[bytes]:
-    """A file in the folder without a name; where the system has no such thing, the standard library knows how else (and takes 2 ms to import)."""
+def unnamed_file(folder: Path) -> IO[bytes]:
+    """A temporary file without a name. Where O_TMPFILE is missing, by `tempfile`, which takes 2 ms to import."""
     with suppress(AttributeError, OSError):
         return open(os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600), "r+b")
     from tempfile import TemporaryFile
@@ -78,18 +80,18 @@ def nameless(folder: Path) -> IO[bytes]:
     return TemporaryFile(dir=folder)
 
 
-class StandardPipeline(Pipeline):
-    """The same providers, sampled and redacted by us, with the SDK's batch processors behind."""
+class DirectPipeline(Pipeline):
+    """The same providers, sampling and redaction, but with the SDK's batch processors and exporters."""
 
     def _open(self) -> None:
         self.owner = f"{os.getpid()}-{time.time_ns():x}"
         self.began = time.time_ns()
-        self._endings: list[Any] = []
+        self._processors: list[Any] = []
         self.reader = self._reader()
 
     @property
     def instance(self) -> str:
-        return self._behind_given(self.owner)
+        return self._instance_of(self.owner)
 
     def _reader(self) -> Any:
         exporter = self._exporter("metrics", **preferences(self.settings))
@@ -98,10 +100,10 @@ class StandardPipeline(Pipeline):
         from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
         interval, timeout = self.settings.metric_interval * 1000, self.settings.metric_timeout * 1000
-        return self._ending(PeriodicExportingMetricReader(exporter, export_interval_millis=interval, export_timeout_millis=timeout))
+        return self._kept(PeriodicExportingMetricReader(exporter, export_interval_millis=interval, export_timeout_millis=timeout))
 
-    def _ending(self, part: Any) -> Any:
-        self._endings.append(part)
+    def _kept(self, part: Any) -> Any:
+        self._processors.append(part)
         return part
 
     def _processor(self, signal: str) -> Any:
@@ -112,7 +114,7 @@ class StandardPipeline(Pipeline):
 
         from otel_agents.sdk.internals import BatchLogRecordProcessor
 
-        return self._ending(BatchSpanProcessor(exporter) if signal == "traces" else BatchLogRecordProcessor(exporter))
+        return self._kept(BatchSpanProcessor(exporter) if signal == "traces" else BatchLogRecordProcessor(exporter))
 
     def _exporter(self, signal: str, **more: Any) -> Any:
         endpoint = self.settings.endpoint(signal) if self.settings.exports(signal) and self.settings.ship else None
@@ -134,13 +136,13 @@ class StandardPipeline(Pipeline):
         return 0.0
 
     def collect(self) -> None:
-        """The SDK's reader does it at its own interval."""
+        """Do nothing: the SDK's reader collects at its own interval."""
 
     def flush(self, timeout: float) -> bool:
-        return all([part.force_flush(timeout * 1000) for part in self._endings])  # noqa: C419 - every one of them is flushed
+        return all([part.force_flush(timeout * 1000) for part in self._processors])  # noqa: C419 - every one of them is flushed
 
     def shutdown(self) -> None:
-        """Send what waits, within the time that an exit may take."""
+        """Send what is waiting, within the time that an exit may take."""
         if self.finished:
             return
         self.finished = True
@@ -153,17 +155,17 @@ class StandardPipeline(Pipeline):
 
     def _end(self) -> None:
         self._close_scrape()
-        for part in self._endings:
+        for part in self._processors:
             with guard("last sending"):
                 part.shutdown()
 
     def before_fork(self) -> None:
-        """The SDK's processors look after themselves."""
+        """Pause the scrape; the SDK's processors handle forks themselves."""
         self._pause_scrape()
 
     def after_fork_in_parent(self) -> None:
-        """As above."""
-        self._go_on_with_scrape()
+        """Resume the scrape; the SDK's processors handle forks themselves."""
+        self._resume_scrape()
 
     def after_fork_in_child(self) -> None:
         with guard("after fork"):
@@ -171,26 +173,26 @@ class StandardPipeline(Pipeline):
             self.owner = f"{os.getpid()}-{time.time_ns():x}"
             self.began, engine.forked_at = time.time_ns(), time.perf_counter_ns()
             self._renew()
-            self._promise_last_words()
+            self._register_exit_hook()
 
-    def _last_words(self) -> None:
+    def _at_worker_exit(self) -> None:
         self.flush(EXIT_S)
         self._close_scrape()
 
 
-def is_presentable_or_the_programs(record: logging.LogRecord) -> bool:
-    """Make a line of the exporters presentable, and of what they use while they export; the program's own lines stay as they are."""
+def redact_export_logs(record: logging.LogRecord) -> bool:
+    """A logging filter that redacts the exporters' records and those of libraries they use while exporting; the program's own records pass unchanged."""
     return is_presentable(record) if record.name.startswith("opentelemetry.") or get_current().get(SUPPRESSED) else True
 
 
 def filter_log_lines() -> None:
-    """Have the exporters' log lines made presentable, and those of what they send by; their loggers exist as soon as they are imported."""
+    """Add the filter to the loggers of the exporters and of their HTTP client, which exist once those are imported."""
     for name in [name for name in logging.root.manager.loggerDict if name.startswith(LOGGING)]:
-        logging.getLogger(name).addFilter(is_presentable_or_the_programs)
+        logging.getLogger(name).addFilter(redact_export_logs)
 
 
 def http_exporter(signal: str, endpoint: Endpoint, redact: Redact, more: dict[str, Any]) -> Any:
-    """The official exporter over HTTP; it speaks protobuf."""
+    """The official exporter over HTTP (protobuf)."""
     package = "opentelemetry.exporter.otlp.proto.http"
     compression = import_module(package).Compression
     return redacting(otlp_exporter(package, signal), redact)(
@@ -206,8 +208,8 @@ def http_exporter(signal: str, endpoint: Endpoint, redact: Redact, more: dict[st
 
 
 def grpc_exporter(signal: str, endpoint: Endpoint, redact: Redact, more: dict[str, Any]) -> Any:
-    """The official exporter over gRPC; it reads certificates from the OTEL_* variables itself, and takes a user in the endpoint for a part of the host."""
-    from otel_agents.journal.wire_grpc import metadata  # the clients behind it are not needed where nothing is sent
+    """The official exporter over gRPC. It reads certificates from the OTEL_* variables itself, and would take user-info for a part of the host."""
+    from otel_agents.journal.wire_grpc import metadata  # imported late: its clients are not needed otherwise
 
     compression = import_module("grpc").Compression
     return redacting(otlp_exporter("opentelemetry.exporter.otlp.proto.grpc", signal), redact)(

@@ -1,4 +1,4 @@
-"""One process's way from the providers to the journal: processors, reader, journal, shipper, and the thread that keeps them."""
+"""The pipeline of one process: from the OpenTelemetry providers, through our processors and metric reader, to the journal and its shipper."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from otel_agents.otlp.signals import SIGNALS
 from otel_agents.redaction.redactor import Redactor
 from otel_agents.runtime.global_providers import Exports, Watch
 from otel_agents.runtime.own_providers import OwnMeterProvider, deltas, is_aggregated, is_lean, own_provider, preferences, printer, temporality
-from otel_agents.runtime.process import at_the_end_of_a_worker, at_the_end_of_forked_workers, process_start, service_name, version
+from otel_agents.runtime.process import process_start, run_at_forked_worker_exit, run_at_worker_exit, service_name, version
 from otel_agents.sdk.internals import HOMES, TAKES, follow, leave, parts, update_resource
 from otel_agents.telemetry.content import Policy
 from otel_agents.telemetry.context import session_of, suppress_instrumentation
@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("otel_agents")
 JOURNALS = {"traces": JournalSpans, "metrics": JournalMetrics, "logs": JournalLogs}
-YOUNG_NS, CHILD_COLLECTS_EVERY_NS = 10 * 10**9, 10**9
+YOUNG_CHILD_NS, CHILD_COLLECTS_EVERY_NS = 10 * 10**9, 10**9
 
 
 class Pipeline:
-    """Built by lifecycle.py at the first item of a process."""
+    """Providers, processors, metric reader and store of this process. Built by lifecycle.py for the first item."""
 
     def __init__(self, settings: Settings, watch: Watch) -> None:
         self.settings = settings
@@ -50,20 +50,20 @@ class Pipeline:
         self.redact = Redactor(settings.content)
         self.providers: dict[str, Any] = {}
         self.own: dict[str, Any] = {}
-        self.forked = engine.forked_at > 0  # its parent had recorded nothing yet, or it would have inherited a pipeline
+        self.forked = engine.forked_at > 0  # and the parent had recorded nothing yet, or this process would have inherited its pipeline
         self.finished = False
         self.scope = (names.SCOPE, version(), names.SCHEMA_URL)
-        self._promised = False
-        self._given_to: list[tuple[str, Any, Any]] = []
+        self._has_exit_hook = False
+        self._attached: list[tuple[str, Any, Any]] = []
         self.scraped: Endpoint | None = None  # for OTEL_METRICS_EXPORTER=prometheus
-        self._earlier: list[Any] = []  # readers of what the program has taken from our provider before it set its own
+        self._earlier: list[Any] = []  # readers of instruments that were created with our provider before the program set its own
         self._open()
         self._begin_series()
 
     # ---------------------------------------------------------------------------------------- building
 
     def _open(self) -> None:
-        from otel_agents.journal.store import Store  # late, with what needs file locks: a platform without them goes another way (direct.py)
+        from otel_agents.journal.store import Store  # imported late: it needs file locks, and platforms without them use direct.py
 
         self.began = process_start()
         self.lines = Lines(self.redact)
@@ -77,24 +77,24 @@ class Pipeline:
 
     @property
     def instance(self) -> str:
-        """`service.instance.id`: of this process alone, behind the one that the user gave, if any."""
-        return self._behind_given(self.store.journal.owner)
+        """`service.instance.id`: unique to this process, with the user's own, if any, as a prefix."""
+        return self._instance_of(self.store.journal.owner)
 
-    def _behind_given(self, owner: str) -> str:
-        given = self._given.get(names.SERVICE_INSTANCE_ID)
-        return f"{given}-{owner}" if given else owner
+    def _instance_of(self, owner: str) -> str:
+        prefix = self._resource_variables.get(names.SERVICE_INSTANCE_ID)
+        return f"{prefix}-{owner}" if prefix else owner
 
     @property
-    def _given(self) -> Mapping[str, Any]:
+    def _resource_variables(self) -> Mapping[str, Any]:
         pairs = (part.partition("=") for part in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "").split(",") if "=" in part)
         return {name.strip(): value.strip() for name, _, value in pairs}
 
     def _resource(self) -> Resource:
-        name = self.settings.service_name or self._given.get(names.SERVICE_NAME) or service_name()
+        name = self.settings.service_name or self._resource_variables.get(names.SERVICE_NAME) or service_name()
         return Resource.create({names.SERVICE_NAME: name}).merge(Resource({names.SERVICE_INSTANCE_ID: self.instance}))
 
     def start(self) -> None:
-        """Join the providers that the program has set; where it has none, install ours; then be the engine's."""
+        """Join the providers that the program has set, install ours where it has none, and connect the engine to them."""
         self._open_scrape()
         missing = [signal for signal in SIGNALS if HOMES[signal].current() is None]
         if missing:
@@ -104,37 +104,37 @@ class Pipeline:
                 self.own[signal] = provider
                 self._attach(signal, provider)
                 if "console" in (self.settings.exporters(signal) or ()):
-                    self._print(signal, provider)
+                    self._add_console(signal, provider)
                 self.watch.install(signal, provider)
         for signal in SIGNALS:
             if signal not in missing:
-                self._take(signal, HOMES[signal].current())
-        self._serve()
-        self._go_on_with_scrape()
-        at_the_end_of_a_worker(self._last_words)
+                self._adopt(signal, HOMES[signal].current())
+        self._connect_engine()
+        self._resume_scrape()
+        run_at_worker_exit(self._at_worker_exit)
 
     def _own_provider(self, signal: str, resource: Resource) -> Any:
         return self._meter_provider(resource) if signal == "metrics" else own_provider(signal, resource, self.settings)
 
     def _meter_provider(self, resource: Resource) -> OwnMeterProvider:
         self._measured = resource
-        return OwnMeterProvider(self.reader if self.settings.exports("metrics") else None, resource, self._serve_readers)
+        return OwnMeterProvider(self.reader if self.settings.exports("metrics") else None, resource, self._connect_metrics)
 
     def _processor(self, signal: str) -> Any:
-        """What stands behind a provider of spans or logs."""
+        """Our processor for a tracer or logger provider."""
         if signal == "logs":
             return JournalLogs(self.lines, self.store.append, guard)
         return JournalSpans(self.lines, self.store.append, guard, session_of, names.SCOPE, self.began if self.forked else 0)
 
     def _attach(self, signal: str, provider: Any) -> None:
-        """Give a provider our processor or reader."""
+        """Add our processor or reader to a provider."""
         self._use(signal, provider)
         if not self.settings.exports(signal):
             return
         part = self.reader if signal == "metrics" else self._processor(signal)
         if part is not None and not (signal == "metrics" and provider is self.own.get(signal)):
             getattr(provider, TAKES[signal])(part)
-            self._given_to.append((signal, provider, part))
+            self._attached.append((signal, provider, part))
         if signal == "metrics":
             self._scrape(provider)
 
@@ -144,7 +144,7 @@ class Pipeline:
         self.store.provided(signal, None if provider is self.own.get(signal) else partial(self._exports.to, signal, provider))
 
     def _open_scrape(self) -> None:
-        """OTEL_METRICS_EXPORTER=prometheus: an endpoint for Prometheus; where it can't be had, that is logged once."""
+        """OTEL_METRICS_EXPORTER=prometheus: create the scrape endpoint; if that is impossible, log why, once."""
         if "prometheus" not in (self.settings.exporters("metrics") or ()) or not self.settings.exports("metrics"):
             return
         from otel_agents.exporters import prometheus
@@ -156,13 +156,13 @@ class Pipeline:
             self.scraped = prometheus.Endpoint(self.settings.journal_dir, self.instance, self.redact)
 
     def _scrape(self, provider: Any) -> None:
-        """Have a provider of metrics read for the scrape, too."""
+        """Add the scrape endpoint's reader to a meter provider."""
         if self.scraped is not None:
             part = self.scraped.reader()
             provider.add_metric_reader(part)
-            self._given_to.append(("metrics", provider, part))
+            self._attached.append(("metrics", provider, part))
 
-    def _go_on_with_scrape(self) -> None:
+    def _resume_scrape(self) -> None:
         if self.scraped is not None:
             self.scraped.ensure()
 
@@ -174,24 +174,24 @@ class Pipeline:
         if self.scraped is not None:
             self.scraped.close()
 
-    def _print(self, signal: str, provider: Any) -> None:
-        """OTEL_<SIGNAL>_EXPORTER=console: what a provider of ours records is printed, too."""
+    def _add_console(self, signal: str, provider: Any) -> None:
+        """OTEL_<SIGNAL>_EXPORTER=console: also print what a provider of ours records."""
         part = printer(signal, self.redact)
         getattr(provider, TAKES[signal])(part)
-        self._given_to.append((signal, provider, part))
+        self._attached.append((signal, provider, part))
 
     def join(self, signal: str, provider: Any) -> None:
-        """Work with the provider that the program has set, from now on."""
-        self._take(signal, provider)
-        self._serve()
+        """Use the provider that the program has set from now on."""
+        self._adopt(signal, provider)
+        self._connect_engine()
 
-    def _take(self, signal: str, provider: Any) -> None:
-        """The program's own provider gets our processor or reader; one that is no SDK provider gets nothing, and ours stays private."""
+    def _adopt(self, signal: str, provider: Any) -> None:
+        """Add our processor or reader to the program's own provider. If that is not an SDK provider, keep using a private one of ours."""
         if not hasattr(provider, TAKES[signal]):
             self._use(signal, self.own.get(signal) or self._private(signal))
             return
         if signal == "metrics":
-            self._change_reader()
+            self._replace_reader()
         self._attach(signal, provider)
         if signal in self.own:
             follow(signal, self.own[signal], provider)
@@ -201,8 +201,8 @@ class Pipeline:
         self._attach(signal, provider)
         return provider
 
-    def _change_reader(self) -> None:
-        """What our reader has counted so far is written; a reader belongs to one provider."""
+    def _replace_reader(self) -> None:
+        """Write what our reader has collected so far and create a new one: a reader belongs to one provider."""
         if self.own.get("metrics") is not None:
             self.collect()
             self._begin_series()
@@ -210,34 +210,34 @@ class Pipeline:
             self.reader = self._reader()
 
     def leave(self) -> None:
-        """Take our processors and readers away from every provider, the program's own among them."""
-        for signal, provider, part in self._given_to:
+        """Remove our processors and readers from every provider, including the program's own."""
+        for signal, provider, part in self._attached:
             with guard("leave provider"):
                 leave(signal, provider, part)
-        self._given_to.clear()
+        self._attached.clear()
         self._close_scrape()
 
-    def _serve(self) -> None:
-        """Point the engine at the providers."""
+    def _connect_engine(self) -> None:
+        """Make the engine record with the current providers."""
         settings = self.settings
         engine.policy = Policy(settings.content, "spans" in settings.content_in, "events" in settings.content_in, settings.content_max_bytes, self.redact)
-        self._serve_readers()
+        self._connect_metrics()
         engine.log_level = settings.log_level if settings.logs else 1 << 30
         engine.records = self._records(self.providers["logs"]) if settings.exports("logs") else None
         engine.follows_parent = follows_parent(getattr(self.providers["traces"], "sampler", None))
         engine.spans = self._spans(self.providers["traces"])
         engine.on_root_end = self._collect_soon if self.forked else None
 
-    def _serve_readers(self) -> None:
-        """Measure for whoever reads the provider of metrics: we aggregate where that is our journal alone, else the provider does."""
+    def _connect_metrics(self) -> None:
+        """Record metrics with our own aggregation if only our journal reads the meter provider, else with the provider's instruments."""
         if not self.settings.exports("metrics") or "metrics" not in self.providers:
             return
-        backend = self.aggregation if self._aggregates else self._handed()
+        backend = self.aggregation if self._aggregates else self._provider_backend()
         engine.instruments = Instruments(backend, self.settings.metric_cardinality, self.settings.old_metrics)
         engine.instruments.observe(names.METRIC_OA_SHIPPER_LAG, self._lag)
 
-    def _handed(self) -> MeterBackend:
-        """The provider's instruments from now on; what we have counted so far is written."""
+    def _provider_backend(self) -> MeterBackend:
+        """Switch to the provider's instruments, after writing what we have aggregated so far."""
         with guard("hand over metrics"):
             if self._write_series():
                 self._begin_series()
@@ -261,22 +261,22 @@ class Pipeline:
         return LeanRecords(provider, self.scope, self.lines, self.store.append) if self._is_lean("logs", provider) else Records(provider, self.scope)
 
     def _is_lean(self, signal: str, provider: Any) -> bool:
-        """Whether nobody but our journal stands behind a provider of ours."""
-        behind = [type(part) for part in parts(signal, provider)]
-        return provider is self.own.get(signal) and behind == [JOURNALS[signal]] and is_lean()
+        """Whether this provider is ours and only our journal processes what it records."""
+        attached = [type(part) for part in parts(signal, provider)]
+        return provider is self.own.get(signal) and attached == [JOURNALS[signal]] and is_lean()
 
     # ---------------------------------------------------------------------------------------- running
 
     def _collect_soon(self) -> None:
-        """In a forked child, which may end without a word: after each outermost operation while it is young, then at this interval."""
-        self._go_on_with_scrape()
+        """In a forked child, which may end without any exit hook: collect after each outermost operation while it is young, then at an interval."""
+        self._resume_scrape()
         now = time.perf_counter_ns()
-        if now - engine.forked_at < YOUNG_NS or now - self._collected > CHILD_COLLECTS_EVERY_NS:
+        if now - engine.forked_at < YOUNG_CHILD_NS or now - self._collected > CHILD_COLLECTS_EVERY_NS:
             self._collected = now
             self.collect()
 
     def collect(self) -> None:
-        """Write a point for every metric as it stands now."""
+        """Collect all metrics and write them to the journal."""
         if self.settings.exports("metrics"):
             with guard("collect metrics"):
                 self._count_failures()
@@ -288,7 +288,7 @@ class Pipeline:
         self.aggregation = Aggregation(self.began, deltas(self.settings))
 
     def _write_series(self) -> bool:
-        """Write what we have aggregated ourselves; whether there was any."""
+        """Write what our own aggregation has collected. Returns whether there was anything."""
         collected = self.aggregation.collect()
         if collected:
             for line in self.lines.series(collected, self._measured, InstrumentationScope(*self.scope)):
@@ -304,28 +304,28 @@ class Pipeline:
             engine.instruments.record(names.METRIC_OA_TELEMETRY_DROPPED, count, labels)
 
     def _died(self, runs: Iterable[DiedRun], found_at: int) -> Iterable[bytes]:
-        """Runs of a dead process as it would have counted them; nothing where nothing is measured."""
+        """Metrics of a dead process's runs, as it would have recorded them; none if metrics are off."""
         return series_of(died_runs(engine.instruments, runs, found_at, temporality(self.settings)), self.redact) if engine.instruments is not None else ()
 
     def _count_failures(self) -> None:
-        """Telemetry that failed in a guard since the last collection is lost telemetry."""
+        """Count what failed inside a guard since the last collection as lost telemetry."""
         failures, engine.failures = engine.failures, {}
         for where, count in failures.items():
             self._dropped("any", f"failed: {where}", count)
 
     def flush(self, timeout: float) -> bool:
-        """Collect and send what waits."""
+        """Collect metrics and send what is waiting. timeout: seconds."""
         self.collect()
         return self.store.shipper.flush(timeout)
 
-    # ---------------------------------------------------------------------------------------- the ends of a process
+    # ---------------------------------------------------------------------------------------- shutdown and forks
 
     def shutdown(self) -> None:
-        """The last collection, the last sending, as far as it goes at once; a forked child leaves the sending to others."""
+        """Collect a last time and send what can be sent at once; a forked child leaves sending to other processes."""
         if self.finished:
             return
         self.finished = True
-        patience = 0.0 if self.forked else 0.05  # for a request that is under way
+        patience = 0.0 if self.forked else 0.05  # seconds to wait for a request in progress
         self.store.stop(patience)
         self.collect()
         if not self.forked and self.store.send_last():
@@ -342,20 +342,20 @@ class Pipeline:
     def after_fork_in_parent(self) -> None:
         with guard("after fork"):
             self.store.after_fork_in_parent()
-            self._go_on_with_scrape()
+            self._resume_scrape()
 
     def after_fork_in_child(self) -> None:
-        """A forked child is a new process: its own segments, instance, counts and threads."""
+        """A forked child is a new process: it gets its own segments, instance id, counts and threads."""
         with guard("after fork"):
             self.forked = True
             self.store.after_fork_in_child()
             self.began, self.lines = time.time_ns(), Lines(self.redact)
             engine.failures = {}
             self._renew()
-            self._promise_last_words()
+            self._register_exit_hook()
 
     def _renew(self) -> None:
-        """Counts from zero, in a provider that has no inherited locks."""
+        """Start counting from zero, with a meter provider that has inherited no locks."""
         self._earlier.clear()
         self._begin_series()
         self.reader = self._reader()
@@ -371,23 +371,23 @@ class Pipeline:
                 instance = Resource({names.SERVICE_INSTANCE_ID: self.instance})
                 if not update_resource(own, instance):
                     self.lines.own = instance
-        for _, _, part in self._given_to:
+        for _, _, part in self._attached:
             if isinstance(part, JournalSpans):
                 part.begin(self.began, self.lines)
             elif isinstance(part, JournalLogs):
                 part.begin(self.lines)
-        self._serve()
+        self._connect_engine()
 
     def _resource_of_child(self) -> Resource:
         resource = getattr(self.providers["traces"], "resource", None)
         return (resource if isinstance(resource, Resource) else self._resource()).merge(Resource({names.SERVICE_INSTANCE_ID: self.instance}))
 
-    def _promise_last_words(self) -> None:
-        if not self._promised:  # grandchildren inherit the promise
-            self._promised = True
-            at_the_end_of_forked_workers(self, self._last_words)
+    def _register_exit_hook(self) -> None:
+        if not self._has_exit_hook:  # grandchildren inherit the hook
+            self._has_exit_hook = True
+            run_at_forked_worker_exit(self, self._at_worker_exit)
 
-    def _last_words(self) -> None:
-        """A worker of multiprocessing ends without atexit: write its counts; its exit never waits for a network."""
+    def _at_worker_exit(self) -> None:
+        """Write a multiprocessing worker's metrics at its end, which runs no atexit hooks. Never waits for the network."""
         self.collect()
         self._close_scrape()

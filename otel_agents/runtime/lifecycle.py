@@ -1,4 +1,4 @@
-"""start(), shutdown(): from settings to a running pipeline. Nothing is built before the first item; everything is built once a process."""
+"""start(), flush() and shutdown(). The pipeline is built once per process, for the first item, and not before."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from typing import Any
 
 from otel_agents.config import import_lock
 from otel_agents.redaction.messages import logger
-from otel_agents.runtime.process import uncollected
+from otel_agents.runtime.process import gc_paused
 from otel_agents.telemetry.context import suppress_instrumentation
 from otel_agents.telemetry.engine import engine
 from otel_agents.telemetry.guard import guard
 
 
 class Process:
-    """What runs in this process: the settings asked for, and, from the first item on, the pipeline."""
+    """The state of this process: the settings that were passed and, from the first item on, the pipeline."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.asked: dict[str, Any] = {}
+        self.overrides: dict[str, Any] = {}
         self.started = False
         self.pipeline: Any = None
         self.watch: Any = None
@@ -51,7 +51,7 @@ def start(**settings: Any) -> None:
 
 
 def _check_exporters(chosen: Any) -> None:
-    """Raise SettingsError where an exporter was asked for by name and is not installed."""
+    """Raise SettingsError if an exporter was asked for by name and is not installed."""
     if "prometheus" in (chosen.exporters("metrics") or ()):
         from otel_agents.config.settings import SettingsError
         from otel_agents.exporters.prometheus import problem
@@ -62,21 +62,21 @@ def _check_exporters(chosen: Any) -> None:
 
 
 def begin(settings: dict[str, Any], instrument: Any = None, disable: Any = ()) -> None:
-    """Switch on: hooks for the libraries, for logging and for the global providers; no provider, thread, file or network yet."""
+    """Install the hooks into libraries, logging and global providers. Creates no provider, thread, file or connection yet."""
     from otel_agents.instrumentors.registry import install
 
     with process.lock:
         if process.started:
             return
         install(instrument, disable)
-        process.started, process.asked = True, settings
+        process.started, process.overrides = True, settings
         engine.switch_on(prepare)
-    _hook()
+    _install_hooks()
 
 
-def _hook() -> None:
-    """Stand where foreign items come from: the standard library's logging, and tracers that were made before any provider was set."""
-    import concurrent.futures.thread  # noqa: F401 - the SDK needs it, and it registers with fork: not while a fork waits for the pipeline to be built
+def _install_hooks() -> None:
+    """Hook what may produce items: logging, context propagation, global providers, and tracers that were created before any provider was set."""
+    import concurrent.futures.thread  # noqa: F401 - the SDK needs it, and importing it registers a fork hook, which must not happen while a fork waits for the pipeline
 
     from otel_agents.instrumentors import propagation
     from otel_agents.runtime import log_capture
@@ -86,7 +86,7 @@ def _hook() -> None:
     process.watch.start()
     log_capture.observe()
     propagation.carry()
-    _await_foreign_items()
+    _hook_proxies()
     if not process.hooked:
         process.hooked = True
         atexit.register(_at_exit)
@@ -94,17 +94,17 @@ def _hook() -> None:
 
 
 def _at_exit() -> None:
-    """The last words. An interrupt meanwhile (a second Ctrl-C) ends them; one that ended the program stays what its exit status tells."""
+    """Shut down at exit. A second Ctrl-C ends that; if one ended the program, its exit status still says so."""
     interrupted = getattr(sys, "last_type", None) is KeyboardInterrupt
     with suppress(KeyboardInterrupt):
         shutdown()
     if interrupted:
         with suppress(KeyboardInterrupt):
-            exec("raise KeyboardInterrupt")  # Python ends by SIGINT only if the last string it ran did; imports run strings (dataclasses do)
+            exec("raise KeyboardInterrupt")  # Python only exits as interrupted if the last code it ran was; our imports run code of their own
 
 
 def _before_fork() -> None:
-    """No fork in the middle of building or importing: a child would wait for ever for what its parent's other thread had begun. Waits 2 s at most for each."""
+    """Wait, at most 2 s each, until no other thread builds the pipeline or imports a module: in the child that would never be finished."""
     process.held = [lock for lock in (process.lock, import_lock.imports) if lock.acquire(timeout=2.0)]
     if process.pipeline is not None:
         process.pipeline.before_fork()
@@ -124,29 +124,29 @@ def _after_fork_in_child() -> None:
 
 
 def _follow_forks(pipeline: Any) -> None:
-    """Renew this pipeline in forked children, after the SDK's own hooks, which came with its providers and give a child's spans an instance id at random."""
-    held = weakref.ref(pipeline)
+    """Renew this pipeline in forked children. Registered after the SDK's own fork hooks, which set a random instance id and must run first."""
+    reference = weakref.ref(pipeline)
 
     def renew() -> None:
-        renewed = held()
-        if renewed is not None and renewed is process.pipeline:
-            renewed.after_fork_in_child()
+        alive = reference()
+        if alive is not None and alive is process.pipeline:
+            alive.after_fork_in_child()
 
     os.register_at_fork(after_in_child=renew)
 
 
-def _await_foreign_items() -> None:
-    """A tracer or logger that the program took before any provider was set asks for the real one at its first item: that is a first item, too."""
+def _hook_proxies() -> None:
+    """Build the pipeline as soon as a tracer or logger that was created before any provider was set records its first item."""
     from otel_agents.sdk.internals import proxies
 
     for owner, name in proxies():
         original = vars(owner)[name]
         process.replaced.append((owner, name, original))
-        setattr(owner, name, _preparing(original))
+        setattr(owner, name, _prepared_first(original))
 
 
-def _preparing(original: Any) -> Any:
-    """The same property or method, which has the pipeline built first."""
+def _prepared_first(original: Any) -> Any:
+    """The same property or method; it builds the pipeline before it is first used."""
     ask: Any = original.fget if isinstance(original, property) else original
 
     def prepared(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -158,18 +158,18 @@ def _preparing(original: Any) -> Any:
 
 
 def is_building() -> bool:
-    """Whether this thread is building the pipeline: what the SDK asks for meanwhile is no item."""
+    """Whether this thread is building the pipeline: what the SDK does meanwhile is not an item of the program."""
     return process.builder == threading.get_ident()
 
 
 def prepare() -> None:
-    """Build the pipeline at the first item; where that fails, be off and say so once."""
+    """Build the pipeline for the first item. If that fails, switch off and log it once."""
     with process.lock:
         if process.pipeline is not None or not engine.on:
             return
         process.builder = threading.get_ident()
         try:
-            with guard("build the pipeline"), uncollected():
+            with guard("build the pipeline"), gc_paused():
                 process.pipeline = _build()
                 _follow_forks(process.pipeline)
         finally:
@@ -181,41 +181,41 @@ def prepare() -> None:
 
 def _build() -> Any:
     from otel_agents.config.settings import load_forgiving
-    from otel_agents.runtime.direct import way
+    from otel_agents.runtime.direct import pipeline_for
 
-    settings, problems = load_forgiving(**process.asked)
+    settings, problems = load_forgiving(**process.overrides)
     for line in (*problems, *settings.notices):
         logger.warning("otel-agents: %s", line)
     with suppress_instrumentation():
-        pipeline = way(settings)(settings, process.watch)
+        pipeline = pipeline_for(settings)(settings, process.watch)
         pipeline.start()
     return pipeline
 
 
 def _join(signal: str, provider: Any) -> None:
-    """The program has set a provider of its own: it gets our processors, and our items go there from now on."""
+    """The program has set a provider of its own: add our processors to it, and record with it from now on."""
     with process.lock:
         if process.pipeline is not None:
             process.pipeline.join(signal, provider)
 
 
 def flush(timeout: float = 2.5) -> bool:
-    """Send what waits, within `timeout` seconds; True when nothing is left to send."""
+    """Send what is waiting, within `timeout` seconds. Returns True if nothing is left to send."""
     pipeline = process.pipeline
     return True if pipeline is None else bool(pipeline.flush(timeout))
 
 
 def shutdown(*, forget: bool = False) -> None:
-    """Collect, send what can be sent at once, and let go; what is left waits on disk for the next program. `forget`: also undo every hook (for tests)."""
+    """Collect metrics and send what can be sent at once; the rest stays on disk for the next program. `forget`: also undo every hook (for tests)."""
     pipeline = process.pipeline
     if pipeline is not None:
         with guard("shut down"):
             pipeline.shutdown()
     if forget:
-        _forget()
+        _undo_hooks()
 
 
-def _forget() -> None:
+def _undo_hooks() -> None:
     from otel_agents.instrumentors.registry import uninstall
     from otel_agents.runtime import log_capture
 

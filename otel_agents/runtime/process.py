@@ -1,5 +1,4 @@
-"""What the process and its environment say of themselves: when it began, what it is called, which ids it wants, which version of us it has; and how we
-are imported into it."""
+"""Facts about the process (start time, service name, id generator, our version), garbage collection while we import, and hooks at a worker's end."""
 
 from __future__ import annotations
 
@@ -12,12 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-VERSION = "0.1.0"  # written here, whence the wheel takes it: to ask the installed package's metadata costs a start 10 ms
+VERSION = "0.1.0"  # the build reads it from here; asking the package metadata at start-up would take 10 ms
 logger = logging.getLogger("otel_agents")
 
 
 def process_start() -> int:
-    """Nanoseconds since the epoch at which this process began; where the system does not say, now."""
+    """When this process started, in nanoseconds since the epoch; the current time if the system does not say."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         with open("/proc/self/stat", "rb") as stat:
             ticks = int(stat.read().rpartition(b")")[2].split()[19])
@@ -27,51 +26,51 @@ def process_start() -> int:
 
 
 def service_name() -> str:
-    """The program's name, where nobody gave one: its file or module."""
+    """The default service name: the name of the program's file or module."""
     called = sys.argv[0] if sys.argv and sys.argv[0] not in ("", "-c", "-m") else ""
     stem = os.path.splitext(os.path.basename(called))[0]
     return (os.path.basename(os.path.dirname(os.path.abspath(called))) if stem == "__main__" else stem) or "python"
 
 
 def id_generator(name: str | None) -> Any:
-    """The generator that OTEL_PYTHON_ID_GENERATOR names; None (the SDK's random one) where there is none of that name."""
+    """The generator named by OTEL_PYTHON_ID_GENERATOR; None (the SDK's random one) if there is none of that name."""
     if name is None or name == "random":
         return None
     from importlib.metadata import entry_points
 
     for found in entry_points(group="opentelemetry_id_generator", name=name):
         return found.load()()
-    logger.warning("otel-agents: OTEL_PYTHON_ID_GENERATOR=%s: no installed package offers it; ids are random. Install the one that does, or unset it.", name)
+    logger.warning("otel-agents: OTEL_PYTHON_ID_GENERATOR=%s: no installed package provides it, so ids are random; install one that does, or unset it.", name)
     return None
 
 
 def version() -> str:
-    """Our version, for the scope."""
+    """Our version, for the instrumentation scope."""
     return VERSION
 
 
 @contextlib.contextmanager
-def uncollected() -> Iterator[None]:
-    """Let the garbage collector rest: it would look again and again at the modules being imported, all of which stay (30 ms of a start)."""
+def gc_paused() -> Iterator[None]:
+    """Pause garbage collection while modules are imported: it would traverse them again and again, for nothing (30 ms at start-up)."""
     was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if was_on:
-            age()
+            promote_all()
             gc.enable()
 
 
-def age() -> None:
-    """Count all that there is as old, or the program's next step would wait for a look at what was imported (5 ms); not where it froze objects itself."""
+def promote_all() -> None:
+    """Move all objects to the oldest generation, or the next young collection would traverse what was imported (5 ms). Not if the program uses `gc.freeze`."""
     if not gc.get_freeze_count():
         gc.freeze()
         gc.unfreeze()
 
 
-def at_the_end_of_a_worker(act: Callable[[], None]) -> None:
-    """Run `act` when this process ends, where it is a child of multiprocessing: that ends without atexit."""
+def run_at_worker_exit(act: Callable[[], None]) -> None:
+    """Run `act` at the end of this process if it is a child of multiprocessing, which exits without running atexit."""
     if "multiprocessing.process" in sys.modules:
         from multiprocessing import process, util
 
@@ -79,8 +78,8 @@ def at_the_end_of_a_worker(act: Callable[[], None]) -> None:
             util.Finalize(None, act, exitpriority=0)
 
 
-def at_the_end_of_forked_workers(owner: object, act: Callable[[], None]) -> None:
-    """The same for a fork: multiprocessing empties its list of finalizers after it, and looks then at what is registered here."""
+def run_at_forked_worker_exit(owner: object, act: Callable[[], None]) -> None:
+    """The same for processes forked later: multiprocessing clears its finalizers after a fork, then runs what is registered here."""
     if "multiprocessing.util" in sys.modules:
         from multiprocessing import util
 

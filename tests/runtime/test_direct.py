@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from otel_agents.config.settings import Settings
-from otel_agents.runtime.direct import unusable
+from otel_agents.runtime.direct import journal_problem
 
 
 def without_nameless_files(path: Any, flags: int, *more: Any, real: Callable[..., int] = os.open, **named: Any) -> int:
@@ -25,12 +25,12 @@ def file_system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_folder_that_can_be_used_is_left_empty(tmp_path: Path) -> None:
-    assert unusable(Settings(journal_dir=tmp_path / "new/journal")) is None
+    assert journal_problem(Settings(journal_dir=tmp_path / "new/journal")) is None
     assert list((tmp_path / "new/journal").iterdir()) == []
 
 
 def test_a_folder_that_can_not_be_used_is_told_with_the_systems_own_word(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert unusable(Settings(journal_dir=tmp_path / "file")) == "File exists"
-    assert unusable(Settings(journal_dir=tmp_path / "file/below")) == "Not a directory"
-    assert unusable(Settings(journal_dir=Path("/proc/self"))) == "No such file or directory"
+    assert journal_problem(Settings(journal_dir=tmp_path / "file")) == "File exists"
+    assert journal_problem(Settings(journal_dir=tmp_path / "file/below")) == "Not a directory"
+    assert journal_problem(Settings(journal_dir=Path("/proc/self"))) == "No such file or directory"

@@ -4,14 +4,14 @@ import gc
 
 import pytest
 
-from otel_agents.runtime.process import uncollected
+from otel_agents.runtime.process import gc_paused
 
 
 @pytest.mark.parametrize("was_on", [True, False])
 def test_the_collector_is_afterwards_as_it_was(was_on: bool) -> None:
     (gc.enable if was_on else gc.disable)()
     try:
-        with uncollected():
+        with gc_paused():
             assert not gc.isenabled()
         assert gc.isenabled() is was_on
     finally:
@@ -19,7 +19,7 @@ def test_the_collector_is_afterwards_as_it_was(was_on: bool) -> None:
 
 
 def test_what_came_meanwhile_is_not_looked_at_at_once() -> None:
-    with uncollected():
+    with gc_paused():
         kept = [[number] for number in range(100_000)]
     assert gc.get_count()[0] < 700
     assert len(kept) == 100_000
@@ -30,7 +30,7 @@ def test_what_the_program_froze_stays_frozen() -> None:
     gc.freeze()
     try:
         frozen = gc.get_freeze_count()
-        with uncollected():
+        with gc_paused():
             pass
         assert gc.get_freeze_count() == frozen > 0
     finally:
