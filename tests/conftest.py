@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest_plugins = ["otel_agents.testing", "conformance.plugin", "figures", "selection", "switching", "toolchain"]
+pytest_plugins = ["otel_agents.testing", "conformance.plugin", "figures", "packaged", "selection", "switching", "toolchain"]
 
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell has it ignored by what it starts in the background, and so by the programs of our tests
