@@ -76,7 +76,7 @@ def group_of(item: pytest.Item) -> str | None:
     """Tests of one group run in one worker: those with servers in common, and those of a module with a fixture in common."""
     alone = next((name for name in ALONE if item.get_closest_marker(name)), None)
     definitions = item._fixtureinfo.name2fixturedefs.values() if hasattr(item, "_fixtureinfo") else ()
-    in_common = any(one.scope in ("module", "class", "package") for found in definitions for one in found)
+    in_common = any(one.scope in ("module", "class") and one.baseid not in ("", "tests") for found in definitions for one in found)
     return alone or (item.path.relative_to(ROOT).as_posix() if in_common else None)
 
 
