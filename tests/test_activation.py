@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-import sysconfig
-import venv
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from otlp_server import closed_port, grpc_receiver, http_receiver
+from packaged import fresh_environment, installed
 from processes import Done, environment, ran, run, written
 
-ROOT = Path(__file__).parent.parent
 OURS = "otel-agents"
 
 STEP = """
@@ -24,40 +20,9 @@ STEP = """
 """
 
 
-def installed(folder: Path, wheel: Path, *options: str) -> None:
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", *options, str(wheel)], check=True, capture_output=True, cwd=folder)
-
-
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel as it would be published."""
-    folder = tmp_path_factory.mktemp("wheel")
-    offline = ["--no-build-isolation", "--no-index"] if find_spec("hatchling") else []
-    words = ["pip", "wheel", "-q", "--no-deps", *offline, "--wheel-dir", str(folder), str(ROOT)]
-    subprocess.run([sys.executable, "-m", *words], check=True, capture_output=True)
-    return next(folder.glob("*.whl"))
-
-
-@pytest.fixture(scope="session")
-def dependencies(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What this environment has, without us and without start-up files."""
-    folder = tmp_path_factory.mktemp("dependencies")
-    for entry in Path(sysconfig.get_path("purelib")).iterdir():
-        if "otel_agents" not in entry.name and entry.suffix != ".pth" and entry.stem not in ("sitecustomize", "__pycache__"):
-            (folder / entry.name).symlink_to(entry)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def python(tmp_path_factory: pytest.TempPathFactory, wheel: Path, dependencies: Path) -> Path:
-    """The interpreter of a fresh environment with our wheel; what we depend on is this environment's."""
-    folder = tmp_path_factory.mktemp("fresh")
-    venv.create(folder, symlinks=True)
-    site = Path(sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)}))
-    (site / "dependencies.pth").write_text(f"{dependencies}\n")
-    interpreter = folder / "bin" / "python"
-    installed(folder, wheel, "--prefix", str(folder), "--ignore-installed")
-    return interpreter
+@pytest.fixture
+def python(fresh: Path) -> Path:
+    return fresh
 
 
 @pytest.fixture
@@ -209,9 +174,7 @@ def target(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Path:
 def bare(tmp_path_factory: pytest.TempPathFactory, dependencies: Path) -> Path:
     """An environment with our dependencies and without us."""
     folder = tmp_path_factory.mktemp("bare")
-    venv.create(folder, symlinks=True)
-    site = Path(sysconfig.get_path("purelib", vars={"base": str(folder), "platbase": str(folder)}))
-    (site / "dependencies.pth").write_text(f"{dependencies}\n")
+    fresh_environment(folder, dependencies)
     return folder / "bin" / "python"
 
 

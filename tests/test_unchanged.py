@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 
@@ -207,18 +208,30 @@ def exit_seconds(tmp_path: Path, wait: float, **more: str | None) -> float:
         return time.time() - last
 
 
+def quickest(measured: Callable[[], float], enough: float, times: int = 8) -> float:
+    """The shortest of a few attempts, in seconds. Other programs delay an exit at times; what we wait for delays each."""
+    best = measured()
+    for _ in range(times - 1):
+        if best <= enough:
+            break
+        best = min(best, measured())
+    return best
+
+
 def test_an_exit_does_not_wait_for_an_endpoint_that_is_not_there(tmp_path: Path) -> None:
-    """R2: 0.3 s more than without us, the best of three."""
+    """R2: 0.3 s more than without us."""
+
+    def longer(wait: float, url: str) -> float:
+        return exit_seconds(tmp_path, wait, OTEL_EXPORTER_OTLP_ENDPOINT=url) - exit_seconds(tmp_path, 0.0, OTEL_AGENTS_ENABLED=None)
+
     with closed_port() as url:
-        ours = min(exit_seconds(tmp_path, 0.0, OTEL_EXPORTER_OTLP_ENDPOINT=url) for _ in range(3))
-        failing = min(exit_seconds(tmp_path, 1.5, OTEL_EXPORTER_OTLP_ENDPOINT=url) for _ in range(2))
-    plain = min(exit_seconds(tmp_path, 0.0, OTEL_AGENTS_ENABLED=None) for _ in range(3))
-    assert (ours - plain <= 0.3, failing - plain <= 0.3) == (True, True), (ours, failing, plain)
+        assert quickest(lambda: longer(0.0, url), 0.3) <= 0.3
+        assert quickest(lambda: longer(1.5, url), 0.3) <= 0.3, "after requests that have failed"
 
 
 def test_an_exit_waits_for_a_hanging_endpoint_no_longer_than_it_may(tmp_path: Path) -> None:
     with http_receiver(lambda request: Reply(hangs=True)) as receiver:
-        assert exit_seconds(tmp_path, 0.0, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url) <= 3.0
+        assert quickest(lambda: exit_seconds(tmp_path, 0.0, OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url), 3.0) <= 3.0
 
 
 def test_an_interrupt_at_the_last_moment_ends_the_program(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ from otel_agents.telemetry.setters import Setters
 from otel_agents.testing import Telemetry
 from otel_agents.verbs.session import session
 
+Json = dict[str, Any]
+
 
 @dataclass
 class Suite:
@@ -49,6 +51,16 @@ class Suite:
     def take(self, checked: Checked) -> None:
         self.captures += 1
         self.coverage.add(checked.coverage)
+
+    def totals(self) -> Json:
+        """What a worker of pytest-xdist sends to the process that prints the summary."""
+        return {"captures": self.captures, "findings": self.findings, "seen": {what: dict(names) for what, names in self.coverage.seen.items()}}
+
+    def add(self, totals: Json) -> None:
+        self.captures += totals["captures"]
+        self.findings += totals["findings"]
+        for what, names in totals["seen"].items():
+            self.coverage.seen[what].update(names)
 
 
 suite = Suite()
@@ -107,6 +119,17 @@ def keeps_to_the_conventions(request: pytest.FixtureRequest) -> Iterator[None]:
     found = [finding for finding in suite.check(named) if not any(part in finding for part in meant)]
     suite.findings += len(found)
     assert not found, "telemetry beside the conventions:\n" + "\n".join(dict.fromkeys(found))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["conventions"] = suite.totals()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    if totals := getattr(node, "workeroutput", {}).get("conventions"):  # a worker that crashed has none
+        suite.add(totals)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:

@@ -9,19 +9,18 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
 NEWER = ("3.12", "3.13")
 
 
 @pytest.fixture(scope="session", params=NEWER)
-def newer_python(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+def newer_python(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> tuple[str, Path]:
     """A newer Python with us in it; skipped where this machine has none."""
     found = [path for path in candidates(request.param) if path.exists()]
     if not found:
         pytest.skip(f"there is no Python {request.param} here")
     home = tmp_path_factory.mktemp("python") / request.param
     subprocess.run([found[0], "-m", "venv", home], check=True)
-    subprocess.run([home / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", ROOT], check=True)
+    subprocess.run([home / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", wheel], check=True)
     return request.param, home / "bin" / "python"
 
 

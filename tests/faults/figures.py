@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,7 +69,7 @@ def written(page: str, seen: list[Figure], partly: Collection[str] = ()) -> str:
 
 
 class Figures:
-    """What the tests of this session have said."""
+    """What the tests of this session have said; under pytest-xdist, what those of all workers have."""
 
     def __init__(self, *, writes: bool) -> None:
         self.writes, self.seen, self.partly = writes, list[Figure](), set[str]()
@@ -76,12 +77,23 @@ class Figures:
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
         self.partly |= {function_of(item) for item in items}
 
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput["partly"] = sorted(self.partly)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        self.partly |= set(getattr(node, "workeroutput", {}).get("partly", ()))
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Iterator[None]:
-        report: pytest.TestReport = yield  # type: ignore[assignment,misc]  # pluggy sends it
+        report = yield
+        report.figures = [astuple(one) for one in item.stash.get(SAID, [])]  # type: ignore[attr-defined]  # travels to the process that prints the summary
+        return report
+
+    def pytest_runtest_logreport(self, report: Any) -> None:
         if report.when == "call" and report.passed:
-            self.seen += item.stash.get(SAID, [])
-        return report  # type: ignore[return-value]  # as it came
+            self.seen += [Figure(*one) for one in report.figures]
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         if self.seen:
@@ -101,7 +113,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def function_of(item: pytest.Item) -> str:
-    return item.nodeid.partition("[")[0]
+    """The test without its parameters, and without the group that pytest-xdist appends."""
+    return re.split(r"[\[@]", item.nodeid, maxsplit=1)[0]
 
 
 @pytest.fixture

@@ -15,24 +15,16 @@ from processes import environment, ran
 
 pytestmark = pytest.mark.own_attributes("item")
 ROOT = Path(__file__).parents[2]
-SUITE = ("tests/journal", "tests/test_forks.py", "tests/test_context.py", "tests/test_metrics.py", "tests/test_logs.py")
-FOLDERS = ("analysis", "benchmarks", "boards", "cli", "conformance", "journal")
-PIECES = {  # of all the suite, each of a few minutes
-    "recording": ("tests/test_*.py", "tests/telemetry/test_*.py"),
-    "journal, reading, boards, commands": tuple(f"tests/{folder}/test_*.py" for folder in FOLDERS),
-    "instrumentors": ("tests/instrumentors/test_*.py",),
-    "hostile values and programs": ("tests/hostile/test_*.py",),
-    "faults: processes, files, disks": ("tests/faults/test_[d-k]*.py",),
-    "faults: servers, races, soak": ("tests/faults/test_[l-z]*.py",),
-    "stack: configurations, panels": ("tests/stack/test_[a-r]*.py", "tests/stack/test_stack_configurations.py"),
-    "stack: alerts, arrival, commands": ("tests/stack/test_stack_a*.py", "tests/stack/test_stack_commands.py"),
-    "stack: content, correlation, encoding, journal": (
-        "tests/stack/test_stack_cont*.py",
-        "tests/stack/test_stack_corr*.py",
-        "tests/stack/test_stack_[d-n]*.py",
-    ),
-    "stack: outages, overlays": ("tests/stack/test_stack_[o-z]*.py",),
-}
+THREADED = (  # where several threads, tasks or processes record, write, rotate, ship and adopt at once
+    "tests/journal/test_adopt.py",
+    "tests/journal/test_segments.py",
+    "tests/journal/test_ship.py",
+    "tests/runtime/test_forks.py",
+    "tests/runtime/test_log_capture.py",
+    "tests/telemetry/test_context.py",
+    "tests/telemetry/test_metrics.py",
+)
+FOLDERS = sorted({path.relative_to(ROOT).parts[1] for path in ROOT.glob("tests/**/test_*.py")})  # and the files beside them
 
 
 def switched(*words: str, timeout_s: float = 280) -> tuple[int, str, str]:
@@ -43,26 +35,19 @@ def switched(*words: str, timeout_s: float = 280) -> tuple[int, str, str]:
     return done.returncode, last, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 
 
-def test_the_suite_with_threads_switched_at_every_step(figure: Figure_) -> None:
-    status, last, said = switched("-x", *SUITE)
-    figure("races", "journal, telemetry, forks, context, metrics and logs under sys.setswitchinterval(1e-6)", last, "–")
+def test_what_runs_threads_with_threads_switched_at_every_step(figure: Figure_) -> None:
+    status, last, said = switched("-n0", "-x", *THREADED)
+    figure("races", "journal, shipper, adopters, forks, context, metrics and logs under sys.setswitchinterval(1e-6)", last, "–")
     assert status == 0, said
 
 
 @pytest.mark.long
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize("piece", PIECES)
-def test_all_of_the_suite_with_threads_switched_at_every_step(piece: str, figure: Figure_, request: pytest.FixtureRequest) -> None:
-    here = request.node.nodeid.partition("::")[0]
-    files = [str(path) for pattern in PIECES[piece] for path in ROOT.glob(pattern)]
-    status, last, said = switched(*files, "--deselect", f"{here}::{test_the_suite_with_threads_switched_at_every_step.__name__}", timeout_s=1700)
-    figure("races", f"the whole suite under sys.setswitchinterval(1e-6), {piece}", last, "–")
+@pytest.mark.timeout(5400)
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_all_of_the_suite_with_threads_switched_at_every_step(folder: str, figure: Figure_) -> None:
+    status, last, said = switched(f"tests/{folder}", "--everything", "--deselect", "tests/faults/test_races.py", timeout_s=5000)
+    figure("races", f"the whole suite under sys.setswitchinterval(1e-6), {folder}", last, "–")
     assert status == 0, said
-
-
-def test_the_pieces_are_all_of_the_suite() -> None:
-    files = [path for patterns in PIECES.values() for pattern in patterns for path in ROOT.glob(pattern)]
-    assert sorted(files) == sorted(ROOT.glob("tests/**/test_*.py"))
 
 
 def test_a_program_with_threads_switched_at_every_step(tmp_path: Path, figure: Figure_) -> None:

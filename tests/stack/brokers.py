@@ -1,21 +1,21 @@
-"""A real Kafka broker on loopback, in a folder of the test; its jars come by Maven, once for each version."""
+"""A real Kafka broker on loopback, in a folder of the test; its jars are resolved by their Maven coordinates, once for each version."""
 
 from __future__ import annotations
 
-import hashlib
 import os
+import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from jgo.maven import MavenContext
 from patience import until_it_holds
 
 from otel_agents.stack import home, ports, processes
 
-POM = Path(__file__).with_name("kafka") / "pom.xml"
-BUILD_S = 600
+KAFKA = "org.apache.kafka:kafka_2.13:4.1.0"
 PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -31,15 +31,22 @@ message.max.bytes=10485760
 
 def jars() -> Path:
     """The folder with the broker's jars, fetched if they are not there."""
-    kept = home.cache().with_name(f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:16]}")
+    kept = home.cache().with_name(f"kafka-{KAFKA.rpartition(':')[2]}")
     if not kept.is_dir():
         making = kept.with_name(f"{kept.name}.{os.getpid()}")
-        words = ["mvn", "--quiet", "--batch-mode", f"--file={POM}", "dependency:copy-dependencies", f"-DoutputDirectory={making}"]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=BUILD_S, check=False)
-        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+        fetch(making)
         with suppress(OSError):  # another was faster
             making.rename(kept)
     return kept
+
+
+def fetch(folder: Path) -> None:
+    """Kafka's jar and those it needs at runtime."""
+    folder.mkdir(parents=True)
+    maven = MavenContext()
+    asked, needed = maven.resolver.resolve([maven.create_dependency(KAFKA)])
+    for found in [*asked, *(one for one in needed if one.scope in ("compile", "runtime"))]:
+        shutil.copy(found.artifact.resolve(), folder)
 
 
 class Broker:

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -558,16 +557,6 @@ def test_the_sidecars_program_writes_where_the_collector_reads() -> None:
 
 
 # ------------------------------------------------------------------------------------------------ the Operator's layout
-
-
-@pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel as it would be published."""
-    folder = tmp_path_factory.mktemp("wheel")
-    offline = ["--no-build-isolation", "--no-index"] if find_spec("hatchling") else []
-    words = ["pip", "wheel", "-q", "--no-deps", *offline, "--wheel-dir", str(folder), str(home.CHECKOUT)]
-    subprocess.run([sys.executable, "-m", *words], check=True, capture_output=True)
-    return next(folder.glob("*.whl"))
 
 
 @pytest.fixture(scope="session")

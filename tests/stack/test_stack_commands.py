@@ -9,11 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
-import sysconfig
-import venv
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
@@ -66,25 +63,6 @@ class User:
     def processes(self) -> dict[str, Process]:
         found = json.loads(self.record.read_text())["servers"] if self.record.exists() else {}
         return {name: Process(one["pid"], one["started"]) for name, one in found.items()}
-
-
-@pytest.fixture(scope="module")
-def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of a fresh environment into which our wheel was installed; what we depend on is this environment's."""
-    folder = tmp_path_factory.mktemp("fresh")
-    offline = ["--no-build-isolation", "--no-index"] if find_spec("hatchling") else []
-    pip = [sys.executable, "-m", "pip"]
-    subprocess.run([*pip, "wheel", "-q", "--no-deps", *offline, "--wheel-dir", str(folder), str(ROOT)], check=True, capture_output=True)
-    venv.create(folder / "venv", symlinks=True)
-    site = Path(sysconfig.get_path("purelib", vars={"base": str(folder / "venv"), "platbase": str(folder / "venv")}))
-    (folder / "dependencies").mkdir()
-    for entry in Path(sysconfig.get_path("purelib")).iterdir():
-        if "otel_agents" not in entry.name and entry.suffix != ".pth" and entry.stem not in ("sitecustomize", "__pycache__"):
-            (folder / "dependencies" / entry.name).symlink_to(entry)
-    (site / "dependencies.pth").write_text(f"{folder / 'dependencies'}\n")
-    options = ["--no-deps", "--no-index", "--prefix", str(folder / "venv"), "--ignore-installed"]
-    subprocess.run([*pip, "install", "-q", *options, str(next(folder.glob("*.whl")))], check=True, capture_output=True, cwd=folder)
-    return folder / "venv" / "bin" / "python"
 
 
 @pytest.fixture
