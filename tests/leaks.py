@@ -1,4 +1,4 @@
-"""What a test leaves open is found where it was made: it is collected at the end of each module, where a ResourceWarning is an error of that module's last test.
+"""What a test leaves open is found where it was made: all is collected at the end of each module, and a ResourceWarning is an error of its last test.
 
 litellm keeps clients beyond their event loops; they are closed at the end of the test that made them.
 """
