@@ -6,7 +6,6 @@ The file systems are real: a tmpfs and an ext4 in a loop device, mounted by the 
 from __future__ import annotations
 
 import ast
-import os
 import shutil
 import subprocess
 import sys
