@@ -30,6 +30,7 @@ PLACES = {  # a test has every marker whose place its node id begins with
     "tests/faults/test_served.py": "served",
     "tests/test_real_model.py": "model",
     "tests/instrumentors/test_versions.py": "releases",
+    "tests/sdk/test_releases.py": "releases",
 }
 NEEDS = {"promtool": "stack"}  # fixtures, and what a test that asks for them is marked with
 ALONE = ("stack", "served", "model")  # what costs a minute to start is started in one worker
@@ -83,16 +84,28 @@ def group_of(item: pytest.Item) -> str | None:
 def left_out_for(item: pytest.Item, config: pytest.Config) -> str | None:
     """The marker for which this test is left out, if nobody has asked for it."""
     marked = [name for name in MARKERS if item.get_closest_marker(name)]
-    if not marked or any(re.search(rf"\b{name}\b", config.option.markexpr) for name in marked) or is_named(item, config):
-        return None
-    return marked[-1]
+    places = [place for place in PLACES if item.nodeid.startswith(place)]
+    is_wanted = any(is_in_expression(name, config) for name in marked) or any(item.path == path for path in named(config)) or is_named(places, config)
+    return None if is_wanted or not marked else marked[-1]
 
 
-def is_named(item: pytest.Item, config: pytest.Config) -> bool:
-    """Somebody has written the path of the file, or of a folder in which all is marked as this test is."""
-    named = [Path(word.partition("::")[0]).absolute() for word in config.args]
-    marked = [ROOT / place for place in PLACES if item.nodeid.startswith(place)]
-    return any(item.path == path or (item.path.is_relative_to(path) and any(path.is_relative_to(place) for place in marked)) for path in named)
+def is_asked_for(marker: str, config: pytest.Config) -> bool:
+    """As far as the command line tells, tests with this marker are run."""
+    places = [place for place, name in PLACES.items() if name == marker]
+    return config.getoption("--everything") or is_in_expression(marker, config) or is_named(places, config)
+
+
+def is_in_expression(marker: str, config: pytest.Config) -> bool:
+    return re.search(rf"(?<!not )\b{marker}\b", config.option.markexpr) is not None
+
+
+def is_named(places: list[str], config: pytest.Config) -> bool:
+    """Somebody has written the path of one of these places, or of something in it."""
+    return any(path.is_relative_to(ROOT / place) for path in named(config) for place in places)
+
+
+def named(config: pytest.Config) -> list[Path]:
+    return [Path(word.partition("::")[0]).absolute() for word in config.args]
 
 
 # ------------------------------------------------------------------------------------------------ said at the end
@@ -113,7 +126,7 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     for name in MARKERS:
         if number := config.stash[LEFT_OUT][name]:
-            terminalreporter.write_line(f"left out: {name} ({number} tests: {MARKERS[name]}), run by: pytest -m {name}")
+            terminalreporter.write_line(f"left out: {name} ({number} {'test' if number == 1 else 'tests'}: {MARKERS[name]}), run by: pytest -m {name}")
 
 
 # ------------------------------------------------------------------------------------------------ no skips

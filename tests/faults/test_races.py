@@ -35,7 +35,7 @@ def switched(*words: str, timeout_s: float = 280) -> tuple[int, str, str]:
     return done.returncode, last, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 
 
-def test_what_runs_threads_with_threads_switched_at_every_step(figure: Figure_) -> None:
+def test_the_suite_with_threads_switched_at_every_step(figure: Figure_) -> None:
     status, last, said = switched("-n0", "-x", *THREADED)
     figure("races", "journal, shipper, adopters, forks, context, metrics and logs under sys.setswitchinterval(1e-6)", last, "–")
     assert status == 0, said
