@@ -36,6 +36,10 @@ class BoardQuery:
     limit: int = 0
     defaults: Mapping[str, str] = field(default_factory=dict, repr=False)
 
+    @property
+    def is_alert(self) -> bool:
+        return self.board == ALERTS
+
     def filled(self, chosen: Mapping[str, str], seconds: float) -> str:
         """The text with every variable replaced: by what is chosen, else by the board's default. seconds: the length of the time range."""
         times = {"__range": f"{math.ceil(seconds)}s", "__rate_interval": RATE_INTERVAL}

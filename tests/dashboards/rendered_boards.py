@@ -41,7 +41,7 @@ def of_links() -> Iterator[BoardQuery]:
     for source in yaml.safe_load(text)["datasources"]:
         settings = source["jsonData"]
         if to_logs := settings.get("tracesToLogsV2"):
-            yield BoardQuery("links", f"{source['uid']} to logs", "", LOKI, "lines", to_logs["query"], defaults=of_span)
+            yield BoardQuery("links", f"{source['uid']} to logs", "", LOKI, "lines", to_logs["query"], limit=200, defaults=of_span)
         for number, query in enumerate(settings.get("tracesToMetrics", {}).get("queries", ())):
             yield BoardQuery("links", f"{source['uid']} to metrics", str(number), PROMETHEUS, "range", query["query"], defaults=of_span)
 
