@@ -14,7 +14,7 @@ from otel_agents.dashboards.render import BOARDS
 def test_the_readme_says_how_many_queries_of_each_board_were_executed() -> None:
     counted = verified.by_board(verified.load())
     rows = re.findall(r"^\| (\w+) \| .* \| (.*) \|$", (GRAFANA / "README.md").read_text().partition("## Alerts")[0], re.MULTILINE)
-    said = {f"oa-{board.key}": "{} of {}".format(*counted[f"oa-{board.key}"]) if f"oa-{board.key}" in counted else "none to them" for board in BOARDS}
+    said = {f"oa-{board.key}": "{} of {}".format(*counted[f"oa-{board.key}"]) if f"oa-{board.key}" in counted else "none needed" for board in BOARDS}
     assert {f"oa-{name}": text for name, text in rows if name != "dashboard"} == said
 
 
