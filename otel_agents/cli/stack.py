@@ -2,7 +2,7 @@
 
   up      start it and wait until it is ready; programs then need OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318
   status  every server: its version, what it received in the last minute, what waits for it
-  check   send a trace, a metric and a log line through, and find all three again
+  check   send a trace, a metric and a log line through, and find all three again; --boards: execute the queries of all dashboards and alerts
   open    say where everything is, and open Grafana where there is one
   build   build the servers' binaries that are missing, without starting any
   render  write dashboards, rules and provisioning anew, with the thresholds of the configuration file's `alerts:` section, and use them
@@ -84,7 +84,10 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
         "--overlay": {"action": "append", "default": [], "metavar": "NAME", "help": OVERLAY},
     },
     "build": {"--stores": {"choices": tuple(STORES), "help": WHICH}},
-    "check": {"--seconds": {"type": seconds, "default": 30.0, "metavar": "N", "help": "how long to look for each (default: 30)"}},
+    "check": {
+        "--seconds": {"type": seconds, "default": 30.0, "metavar": "N", "help": "how long to look for each (default: 30)"},
+        "--boards": {"action": "store_true", "help": "instead, execute every query of the dashboards and alerts: which are refused, which return nothing"},
+    },
     "render": {
         "--to": {"type": Path, "metavar": "DIR", "help": "for use elsewhere (default: for the stack, whose Prometheus reads the rules again)"},
         "--kubernetes": {"action": "store_true", "help": "for a cluster: a folder of ConfigMaps, one with a PrometheusRule, each for kubectl apply -k"},
@@ -283,12 +286,28 @@ def cells(one: Standing) -> tuple[str, ...]:
 
 def check_all(options: argparse.Namespace) -> int:
     """Say for each signal whether it came through; 1 when one did not."""
+    if options.boards:
+        return check_boards(options)
     results = check(stack_of(options).stores(), options.seconds)
     if options.json:
         screen.print_json([{"signal": one.signal, "found": one.found, "seconds": round(one.seconds, 3), "lost": one.lost or None} for one in results])
     else:
         print("\n".join(map(line_of, results)))
     return int(not all(one.found for one in results))
+
+
+def check_boards(options: argparse.Namespace) -> int:
+    from otel_agents.cli import board_check
+
+    stack = stack_of(options)
+    if not stack.is_up():
+        screen.say(NOT_UP)
+        return 1
+    return board_check.run(stack.stores(), boards_of(stack), as_json=options.json)
+
+
+def boards_of(stack: Native | Compose) -> Path:
+    return stack.home.grafana if isinstance(stack, Native) else stack.grafana
 
 
 def line_of(one: Result) -> str:
@@ -321,8 +340,7 @@ def places(stack: Native | Compose) -> dict[str, str]:
     stores, given = stack.stores(), ports_of(stack)
     known = {"otlp/http": stores.otlp, "otlp/grpc": f"http://127.0.0.1:{given['otlp_grpc']}", "prometheus": stores.prometheus}
     known |= {store.name: f"{store.url}{PAGES.get(store.name, '')}" for store in (stores.logs, stores.traces)} | {"alertmanager": stores.alertmanager}
-    own = stack.home.grafana if isinstance(stack, Native) else stack.grafana
-    return {**({"grafana": GRAFANA} if grafana_answers() else {}), **known, "configuration": str(home.collector()), "dashboards": str(own)}
+    return {**({"grafana": GRAFANA} if grafana_answers() else {}), **known, "configuration": str(home.collector()), "dashboards": str(boards_of(stack))}
 
 
 PAGES = {"victorialogs": "/select/vmui"}  # a Jaeger that is built from its module has an API only

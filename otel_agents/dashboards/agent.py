@@ -1,4 +1,4 @@
-"""One agent: how its runs end, and what they spend their time on."""
+"""One agent: how its runs end, and where they spend their time."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ TOP = row(
         "Failed",
         "percentunit",
         share(RUNS, of=FAILED),
-        "The part of runs that ended with an error, or with their process.",
+        "The share of runs that ended with an error or whose process died.",
         alert="agent_runs_fail",
         empty="no runs",
     ),
-    panel(STAT, "Died", COUNT, or0(inc(RUNS.where(DIED))), "Runs whose process was killed or crashed, counted when that was found.", alert="agent_died"),
+    panel(STAT, "Died", COUNT, or0(inc(RUNS.where(DIED))), "Runs whose process was killed or crashed, counted when that is detected.", alert="agent_died"),
     panel(STAT, "Run p95", "s", p95(RUN), "95 % of runs were faster.", alert="agent_slow", empty="no runs"),
-    panel(STAT, "Cost", "currencyUSD", inc(COST), "The price of the agents' model calls, where it is known.", empty="no known price"),
+    panel(STAT, "Cost", "currencyUSD", inc(COST), "The cost of the agents' model calls with a known price.", empty="no known price"),
     panel(STAT, "Loops", COUNT, or0(inc(LOOPS)), "Runs in which one tool was called again and again with the same arguments.", alert=ANY),
 )
 RUNS_OF_IT = row(
@@ -50,7 +50,7 @@ RUNS_OF_IT = row(
         "Outcomes",
         COUNT,
         inc(RUNS, OUTCOME),
-        "How runs ended: ok; error; interrupted (a person or a guardrail stepped in); cancelled; died (its process did).",
+        "How runs ended: ok; error; interrupted (a person or a guardrail stepped in); cancelled; died (the process was killed or crashed).",
         empty="no runs",
         width=8,
     ),
@@ -59,7 +59,7 @@ RUNS_OF_IT = row(
         "Run p50, p95",
         "s",
         (Query(p50(RUN), "p50"), Query(p95(RUN), "p95")),
-        "Half of the runs, and 95 % of them, were faster. Points lead to traces; the dashed line is the alert's.",
+        "Half of the runs and 95 % of them were faster. Points link to traces; the dashed line is the alert's threshold.",
         alert="agent_slow",
         empty="no runs",
         width=16,
@@ -72,7 +72,7 @@ TIME = row(
         "Duration of runs",
         "s",
         f"sum by (le) (increase({RUN.part('bucket')}[@]))",
-        "How many runs took how long. Two bands are two kinds of runs.",
+        "How many runs took how long. Two bands mean two kinds of runs.",
         empty="no runs",
     ),
     panel(
@@ -80,7 +80,7 @@ TIME = row(
         "Busy with models, tools",
         "suffix: s/s",
         (Query(rate(CALL.sum), "models"), Query(rate(TOOL_CALL.sum), "tools")),
-        "Seconds a second spent waiting for models and in tools: 2 is two calls at any time.",
+        "Seconds per second spent waiting for models and in tools: 2 means two calls in progress on average.",
     ),
 )
 STEPS_OF_IT = row(
@@ -90,7 +90,7 @@ STEPS_OF_IT = row(
         "Calls a run, p95",
         MANY,
         (Query(p95(CALLS_A_RUN), "model calls"), Query(p95(TOOLS_A_RUN), "tool calls")),
-        "How often a run asks a model and uses tools. Interpolated within buckets: 1.7 is a call or two. What climbs goes round in circles.",
+        "How many model and tool calls a run makes. Interpolated within buckets: 1.7 means one or two. A rising line suggests that runs loop.",
         empty="no runs",
     ),
     panel(
@@ -109,7 +109,7 @@ LONG = row(
         "Long runs",
         COUNT,
         spans_of(logql.spans(logql.A_RUN, f'{logql.AGENT} =~ "$agent"', "duration > 10s", shown=(logql.AGENT, logql.COST, logql.CONVERSATION))),
-        "The newest runs of more than ten seconds; each leads to its conversation.",
+        "The newest runs that took more than ten seconds; each links to its conversation.",
         empty="no run took more than ten seconds",
     ),
 )

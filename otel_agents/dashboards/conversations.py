@@ -7,9 +7,9 @@ from otel_agents.dashboards import logql, variables
 from otel_agents.dashboards.panels import COUNT, LOG, SPANS, TRACE, Board, Query, lines_of, panel, row, spans_of
 from otel_agents.dashboards.panels import TRACES as TEMPO
 
-CONTENT = "Content is recorded when OTEL_AGENTS_CONTENT asks for it (metadata, hashed, redacted, full); without it this stays empty, and says so."
+CONTENT = "Content is recorded only if OTEL_AGENTS_CONTENT enables it (metadata, hashed, redacted, full)."
 NEWLINE = '{{"\\n"}}'
-# the newest of the messages given to a model is the last one of a list, which LogQL's json can't name
+# the newest input message is the last one of a list, which LogQL's json stage cannot address
 NEWEST = r'^.*\{"parts":\[\{.*?"(?:content|response)":"(?P<q>(?:[^"\\]|\\.)*)".*\],"gen_ai\.output\.messages"'
 FIRST = f'["{names.OUTPUT_MESSAGES}"][0].parts[0]'
 PARTS = logql.extracted(a=f"{FIRST}.content", t=f"{FIRST}.name", x=f"{FIRST}.arguments")
@@ -36,7 +36,7 @@ CHOOSE = row(
         COUNT,
         spans_of(logql.spans(logql.A_RUN, f'{logql.CONVERSATION} =~ "$conversation"', shown=(logql.CONVERSATION, logql.AGENT, logql.COST))),
         "Runs that belong to a conversation (oa.session), or to the one chosen above.",
-        empty="no run names its conversation: with oa.session(…) it does",
+        empty="no run belongs to a conversation: set one with oa.session(…)",
     ),
 )
 READING = row(
@@ -49,7 +49,7 @@ READING = row(
         "Said",
         COUNT,
         lines_of(f"{logql.SAID} {logql.OF_TRACE} {READ}"),
-        f"Each model call: the newest message given (◂), the answer or the tools it wants (▸). The open line has all. {CONTENT}",
+        f"Each model call: the newest input message (◂), then the answer or the tool calls that it requests (▸). The expanded line has everything. {CONTENT}",
         empty="no model calls",
         width=12,
     ),
@@ -80,8 +80,8 @@ FIND = row(
         "Found",
         COUNT,
         lines_of(f"{logql.SAID} |~ `(?i)$search` {READ}"),
-        f"Model calls whose content has the words under Search for, newest first; each line leads to its trace. {CONTENT}",
-        empty="nothing has these words",
+        f"Model calls whose content contains the text in Search for, newest first; each line links to its trace. {CONTENT}",
+        empty="nothing contains this text",
     ),
 )
 CONVERSATIONS = Board(

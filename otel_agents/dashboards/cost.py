@@ -1,4 +1,4 @@
-"""Tokens and cost. Cached and reasoning tokens are parts of input and output: they are never added to them."""
+"""Tokens and cost. Cached and reasoning tokens are already included in input and output tokens: never add them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ FRESH = f"{rate(IN)} - ({rate(CACHED)} or 0 * {rate(IN)})"
 CONVERSATION = label(names.CONVERSATION_ID)
 TOP = row(
     4,
-    panel(STAT, "Cost", "currencyUSD", inc(COST), "The price of all model calls whose price is known.", empty="no known price"),
+    panel(STAT, "Cost", "currencyUSD", inc(COST), "The cost of all model calls with a known price.", empty="no known price"),
     panel(
         STAT,
         "Cost of a good run",
         "currencyUSD",
         f"{inc(COST)} / {above_none(inc(RUNS.where(OK)))}",
-        "All that was spent, failures included, for each run that ended well.",
+        "Everything that was spent, failures included, divided by the number of runs that ended well.",
         empty="no known price",
     ),
     panel(
@@ -25,7 +25,7 @@ TOP = row(
         "Input from cache",
         "percentunit",
         f"{inc(CACHED)} / {above_none(inc(IN))}",
-        "The part of input tokens that providers served from their caches, at a lower price.",
+        "The share of input tokens that providers served from their caches, at a lower price.",
         empty="nothing cached",
     ),
     panel(STAT, "Input tokens", MANY, or0(inc(IN)), "Input tokens, cached ones included."),
@@ -38,11 +38,11 @@ BY = row(
         "Cost by agent",
         "currencyUSD",
         per_hour(COST, AGENT),
-        "Dollars an hour. The alert's limit is for a service.",
+        "Dollars per hour. The alert's threshold is for a whole service.",
         empty="no known price",
         alert="cost_per_hour",
     ),
-    panel(BARS, "Cost by model", "currencyUSD", per_hour(COST, MODEL), "Dollars an hour.", empty="no known price"),
+    panel(BARS, "Cost by model", "currencyUSD", per_hour(COST, MODEL), "Dollars per hour.", empty="no known price"),
 )
 TOKENS = row(
     8,
@@ -51,7 +51,7 @@ TOKENS = row(
         "Tokens: fresh, cached, out",
         "suffix: /s",
         (Query(FRESH, "input, fresh"), Query(rate(CACHED), "input, cached"), Query(rate(OUT), "output")),
-        "Tokens a second. Fresh and cached input add up to all input.",
+        "Tokens per second. Fresh and cached input add up to all input.",
         empty="no usage reported",
     ),
     panel(
@@ -59,7 +59,7 @@ TOKENS = row(
         "Input from cache by model",
         "percentunit",
         f"{rate(CACHED, MODEL)} / {above_none(rate(IN, MODEL))}",
-        "A prompt whose beginning stays the same is cheap; what falls here was changed at its head.",
+        "A prompt whose beginning stays the same is cheap; a falling line means that the beginning of a prompt changed.",
         empty="nothing cached",
     ),
 )
@@ -70,7 +70,7 @@ WHERE = row(
         "Without a price",
         COUNT,
         Query(f"{inc(CALL.count.where(GOOD), MODEL)} unless on ({MODEL}) {inc(COST, MODEL)}", "Calls"),
-        "Models whose price is not known: their cost is missing everywhere. Update otel-agents, or say the cost with `oa.current()`.",
+        "Models whose price is not known: their cost is missing everywhere. Update otel-agents, or set the cost with `oa.current()`.",
         empty="every model has a price",
     ),
     panel(
@@ -78,14 +78,14 @@ WHERE = row(
         "Dearest conversations",
         "currencyUSD",
         lines_of(logql.top(logql.added(f'{logql.SAID} | {AGENT}=~"$agent" | {CONVERSATION}!=""', names.OA_COST, CONVERSATION)), "Cost"),
-        "What conversations cost in the time shown; each leads to what was said.",
+        "What conversations cost in the time shown; each links to its messages.",
         empty="no conversation has a known price",
     ),
 )
 COSTS = Board(
     "cost",
     "Agents: tokens and cost",
-    "What is paid for?",
+    "What do the agents cost, and what for?",
     "Good: cost follows runs, most of a long prompt comes from the cache, every model has a price.",
     variables.OF_AGENT,
     (variables.ENV, variables.SERVICES, variables.AGENTS),

@@ -1,6 +1,6 @@
-"""What Grafana is given beside the boards: data sources that know of each other, the folder of the boards, where alerts go.
+"""Grafana's provisioning files: data sources that link to each other, the folder of the dashboards, the contact point of alerts.
 
-Grafana reads `$NAME` in these files as a variable of its environment; what it shall see itself is written `$$`.
+Grafana replaces `$NAME` in these files by an environment variable; a literal `$` is written `$$`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from otel_agents.dashboards.promql import AGENT, COST, RUN, label
 
 Json = dict[str, Any]
 VERSION = {"apiVersion": 1}
-PUSHED_EVERY = "60s"  # OTEL_AGENTS_METRIC_INTERVAL's default: a shorter one hides two thirds of the programs that run for seconds
+PUSHED_EVERY = "60s"  # the default of OTEL_AGENTS_METRIC_INTERVAL: with a shorter one, two thirds of the programs that run for seconds are not shown
 OWN_TAGS = "{$$__tags}"
 
 
@@ -62,7 +62,7 @@ def prometheus(traces: str) -> Json:
 
 
 def loki() -> Json:
-    """Its trace ids are metadata of a line, so the field is taken from the label."""
+    """Trace ids are structured metadata of log lines, so the derived field matches a label."""
     field = {
         "name": "Trace",
         "matcherType": "label",
@@ -75,7 +75,7 @@ def loki() -> Json:
 
 
 def tempo() -> Json:
-    """From a span to its log lines, to its agent's metrics, to the map of services."""
+    """Links from a span to its log lines and to its agent's metrics, and the service map."""
     to_logs = {
         "datasourceUid": "loki",
         "spanStartTimeShift": "-5m",
@@ -116,7 +116,7 @@ def alertmanager() -> Json:
 
 
 def providers(folder: str) -> Json:
-    """The boards, read from this folder."""
+    """The dashboard provider that reads this folder."""
     options = {"path": folder, "foldersFromFilesStructure": False}
     provider = {
         "name": "otel-agents",
@@ -132,13 +132,13 @@ def providers(folder: str) -> Json:
 
 
 def contact(alertmanager: str) -> Json:
-    """Alerts that somebody makes in Grafana go where ours go: to the Alertmanager, whose configuration says whom they reach."""
+    """Alerts created in Grafana go where ours go: to the Alertmanager, whose configuration names the receivers."""
     receiver = {"uid": "otel-agents-alertmanager", "type": "prometheus-alertmanager", "settings": {"url": alertmanager}}
     return {**VERSION, "contactPoints": [{"orgId": 1, "name": "otel-agents", "receivers": [receiver]}]}
 
 
 def files(places: Places) -> dict[str, Json]:
-    """The provisioning files by their place."""
+    """The provisioning files by path."""
     return {
         "datasources/otel-agents.yaml": data_sources(places.urls),
         "dashboards/otel-agents.yaml": providers(places.boards),

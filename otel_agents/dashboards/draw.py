@@ -1,10 +1,12 @@
-"""How each kind of panel is drawn: its type, options and fields. Colour is state (orange, red) or a name; nothing round."""
+"""How each kind of panel is drawn: Grafana's panel type, its options and its field configuration.
+
+Colours show a state (orange, red) or tell series apart by name. There are no gauges and no pie charts.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from dataclasses import field as having
+from dataclasses import dataclass, field
 from typing import Any
 
 from otel_agents import semconv as attributes
@@ -23,35 +25,35 @@ COLUMNS = {
     attributes.ERROR_TYPE: "Error",
     attributes.OA_COST: "Cost",
 }
-GAP_MS = 3_600_000  # programs report once a minute, if they run: points up to an hour apart are one line
-ANYTHING = 1e-3  # more than nothing
+GAP_MS = 3_600_000  # programs report once a minute while they run: points up to an hour apart are connected
+ANYTHING = 1e-3  # the smallest value that is shown as above 0
 UP_OR_DOWN = [{"type": "value", "options": {"0": {"text": "down", "color": WRONG, "index": 0}, "1": {"text": "up", "color": "blue", "index": 1}}}]
 LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 BELOW = {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []}
 ALL_SERIES = {"mode": "multi", "sort": "desc"}
 
 
-def nothing(panel: Panel) -> list[Json]:
-    """No transformation."""
+def untransformed(panel: Panel) -> list[Json]:
+    """No transformations."""
     return []
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """One kind of panel: Grafana's type, its options, what stands in every field, what is made of the answers first."""
+    """One kind of panel. type: Grafana's; custom: the field options of that type; transform: the transformations of the query results."""
 
     type: str
     options: Json
-    custom: Json = having(default_factory=dict)
+    custom: Json = field(default_factory=dict)
     colour: str = "thresholds"
-    transform: Callable[[Panel], list[Json]] = nothing
+    transform: Callable[[Panel], list[Json]] = untransformed
 
 
 # ------------------------------------------------------------------------------------------------ tables
 
 
 def as_table(panel: Panel) -> list[Json]:
-    """One table of all answers: names first, then the columns in the order of the queries, under words for people."""
+    """One table of all query results: labels first, then the values in the order of the queries, with readable column titles."""
     labels = [label for label in TITLES if any(label in query.labels for query in panel.queries)]
     values = value_columns(panel.queries)
     renamed = {label: TITLES[label] for label in labels} | {column: title for columns, title in values for column in columns}
@@ -62,19 +64,19 @@ def as_table(panel: Panel) -> list[Json]:
 
 
 def value_columns(queries: tuple[Query, ...]) -> list[tuple[tuple[str, ...], str]]:
-    """What Grafana calls the figures of each query (a single one has no letter), and what people do."""
+    """Grafana's names for the value column of each query (without a letter if there is only one query), and its title."""
     alone = len(queries) == 1
     return [((f"Value #{ref}", "Value") if alone else (f"Value #{ref}",), query.legend) for query, ref in zip(queries, "ABCDEFGH", strict=False)]
 
 
 def of_columns(panel: Panel, limit: float | None) -> list[Json]:
     labels = {label for query in panel.queries for label in query.labels}
-    named = [override(TITLES[label], ("links", links.of_cell(label))) for label in TITLES if label in labels and label in links.LEADS]
+    named = [override(TITLES[label], ("links", links.of_cell(label))) for label in TITLES if label in labels and label in links.TARGETS]
     return named + [column(query, query.unit or panel.unit, limit) for query in panel.queries]
 
 
 def column(query: Query, unit: str, limit: float | None) -> Json:
-    """The unit of one column; a share has the colours of the panel's alert."""
+    """The unit of one column; a ratio is coloured by the threshold of the panel's alert."""
     if unit == COUNT:
         return override(query.legend, ("unit", unit), ("decimals", 0))
     if unit != SHARE or limit is None:
@@ -83,7 +85,7 @@ def column(query: Query, unit: str, limit: float | None) -> Json:
 
 
 def as_spans(panel: Panel) -> list[Json]:
-    """The list of spans without the columns that its query made all the same, its names under words for people."""
+    """The list of spans without the columns that are the same in every row, with readable column titles."""
     return [
         {
             "id": "organize",
@@ -97,7 +99,7 @@ def as_spans(panel: Panel) -> list[Json]:
 
 
 def of_spans(panel: Panel, limit: float | None) -> list[Json]:
-    """Every row leads to its trace, its names to their boards."""
+    """Links: every row to its trace, names to their boards."""
     shown = panel.queries[0].text.partition("select")[2]
     to_trace = [override("traceName", ("links", links.of_span()))]
     names = [override(attribute, ("links", links.of_cell(label))) for attribute, label in links.SPAN_FIELDS.items() if f"span.{attribute}" in shown]
@@ -188,8 +190,8 @@ DRAWN: dict[str, Drawing] = {
 # ------------------------------------------------------------------------------------------------ fields
 
 
-def field(panel: Panel, limit: float | None) -> Json:
-    """What holds for every figure of the panel, and what for some. limit: the alert's threshold; 0: anything is too much."""
+def field_config(panel: Panel, limit: float | None) -> Json:
+    """The field configuration of a panel. limit: the alert's threshold; 0 if any value above 0 is too much."""
     drawn, over_time = DRAWN[panel.kind], panel.kind in (LINES, BARS)
     custom = drawn.custom | ({"thresholdsStyle": {"mode": "dashed"}} if over_time and limit is not None else {})
     linked = links.of_series(panel.queries[0].labels) if over_time or panel.kind == RANKING else []
@@ -204,12 +206,12 @@ def field(panel: Panel, limit: float | None) -> Json:
         "links": linked,
     }
     if panel.unit == COUNT and panel.kind in (STAT, RANKING):
-        defaults["decimals"] = 0  # increase() of a program that reported twice is a little more than what it counted
+        defaults["decimals"] = 0  # increase() extrapolates: for a program that reported twice it is slightly more than the count
     return {"defaults": defaults, "overrides": OVERRIDES.get(panel.kind, none_of)(panel, limit)}
 
 
 def steps(limit: float | None, calm: str = CALM) -> Json:
-    """Red at the alert's threshold; where it is a figure, and not a line over time, orange from the half of it."""
+    """Red from the alert's threshold on; orange from half of it on, except for lines over time."""
     found: list[Json] = [{"color": calm, "value": None}]
     if limit and calm == CALM:
         found.append({"color": WARNING, "value": limit / 2})

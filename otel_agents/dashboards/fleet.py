@@ -1,4 +1,4 @@
-"""The first board: all agents of all services, and what needs somebody now."""
+"""The overview: all agents of all services, and what needs attention now."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TOP = row(
         "Failed",
         "percentunit",
         share(RUNS, of=FAILED),
-        "The part of runs that ended with an error, or with their process. Interrupted and cancelled runs are not failures.",
+        "The share of runs that ended with an error or whose process died. Interrupted and cancelled runs are not failures.",
         alert="agent_runs_fail",
         empty="no runs",
     ),
@@ -47,26 +47,41 @@ TOP = row(
         alert="agent_slow",
         empty="no runs",
     ),
-    panel(STAT, "Cost", "currencyUSD", inc(COST), "The price of all model calls whose price is known; Cost says which are not.", empty="no known price"),
-    panel(STAT, "Running now", COUNT, or0(f"sum({above_none(str(RUNNING))})"), "Runs that began and have not ended, as of the last collection (a minute)."),
+    panel(
+        STAT,
+        "Cost",
+        "currencyUSD",
+        inc(COST),
+        "The cost of all model calls with a known price; the Cost board lists models without one.",
+        empty="no known price",
+    ),
+    panel(
+        STAT, "Running now", COUNT, or0(f"sum({above_none(str(RUNNING))})"), "Runs that have started and not ended, as of the last collection (once a minute)."
+    ),
     panel(
         STAT,
         "Telemetry lost",
         COUNT,
         or0(inc(LOST)),
-        "Spans, logs and metric points that programs could not keep or send. Anything but 0: see Pipeline, and run `otel-agents doctor`.",
+        "Spans, logs and metric points that programs could neither store nor send. If it is not 0, see the Pipeline board and run `otel-agents doctor`.",
         alert="telemetry_lost",
     ),
 )
 BY_AGENT = row(
     8,
-    panel(BARS, "Runs by agent", "suffix: /h", per_hour(RUNS, AGENT), "Runs an hour. The busiest hundred agents of a program have a name, the rest is _other."),
+    panel(
+        BARS,
+        "Runs by agent",
+        "suffix: /h",
+        per_hour(RUNS, AGENT),
+        "Runs per hour. The hundred busiest agents of a program have labels of their own, all others count as _other.",
+    ),
     panel(
         LINES,
         "Failed runs by agent",
         "percentunit",
         share(RUNS, AGENT, of=FAILED),
-        "The part of an agent's runs that failed. The dashed line is the alert's.",
+        "The share of an agent's runs that failed. The dashed line is the alert's threshold.",
         alert="agent_runs_fail",
         empty="no runs",
     ),
@@ -84,7 +99,7 @@ AGENTS = row(
             Query(p95(RUN, AGENT), "p95", "s"),
             Query(inc(COST, AGENT), "Cost", "currencyUSD"),
         ),
-        "One line an agent; its name leads to its board. Runs that died are among the failed. An empty cost is an unknown price, not 0.",
+        "One row per agent; its name links to its board. Failed includes runs that died. An empty cost means an unknown price, not 0.",
         alert="agent_runs_fail",
     ),
 )
@@ -95,7 +110,7 @@ WRONG = row(
         "Why runs fail",
         COUNT,
         most(inc(RUN.count.where(BAD), AGENT, ERROR)),
-        "The errors that ended runs, most often first. Runs whose process died have none: see Died.",
+        "The errors that ended runs, most frequent first. Runs whose process died have none: see Died.",
         empty="no run failed",
     ),
     panel(
@@ -103,16 +118,16 @@ WRONG = row(
         "Alerts that fire",
         COUNT,
         Query('count by (alertname, severity) (ALERTS{alertstate="firing"})', "Firing"),
-        "What Prometheus found wrong, of all services. Each alert's runbook is in its annotations.",
-        empty="nothing fires",
+        "The alerts of all services that are firing in Prometheus. Each alert's runbook is in its annotations.",
+        empty="no alert is firing",
     ),
     panel(
         TABLE,
         "Began and did not end",
         COUNT,
         lines_of(f"{logql.counted(logql.STARTED, 'trace_id', AGENT)} unless {logql.counted(logql.ENDED, 'trace_id', AGENT)}", "Runs"),
-        "Runs that are still going, or whose process died and nobody has found yet. The trace shows what they had done.",
-        empty="all ended",
+        "Runs that are still in progress, or whose process died and has not been detected yet. The trace shows what they had done.",
+        empty="all runs have ended",
     ),
 )
 FAILURES = row(
@@ -122,7 +137,7 @@ FAILURES = row(
         "Failures",
         COUNT,
         spans_of(logql.spans(logql.A_RUN, logql.FAILED, shown=(logql.AGENT, logql.ERROR))),
-        "The newest runs that failed; each leads to its conversation.",
+        "The newest runs that failed; each links to its conversation.",
         empty="no run failed",
         width=15,
     ),
@@ -131,7 +146,8 @@ FAILURES = row(
         "Died",
         COUNT,
         lines_of(f"{logql.DIED} {logql.shown_as(LAST_WORDS)}"),
-        "Runs whose process died, each with the last step that had ended; the open line leads to its trace. The next program of that journal tells of them.",
+        "Runs whose process died, each with the last step that had ended; the expanded line links to its trace. The next program that uses the same "
+        "journal reports them.",
         empty="no process died in a run",
         width=9,
     ),
@@ -140,7 +156,7 @@ FLEET = Board(
     "fleet",
     "Agents: fleet",
     "What is wrong now?",
-    "Good: fewer than 5 % of runs fail, no telemetry is lost, nothing fires.",
+    "Good: fewer than 5 % of runs fail, no telemetry is lost, no alert is firing.",
     variables.OF_SERVICE,
     (variables.ENV, variables.SERVICES),
     (TOP, BY_AGENT, AGENTS, WRONG, FAILURES),

@@ -1,4 +1,4 @@
-"""The models behind the agents: speed, failures, answers cut short, models that changed."""
+"""The models behind the agents: latency, failures, truncated answers, changed models."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ FINISH = label(names.RESPONSE_FINISH_REASONS)
 REASON = f'| {FINISH}!="" | label_format reason=`{{{{regexReplaceAll "[^a-z_,]" .{FINISH} ""}}}}`'  # ["stop"] → stop
 TOP = row(
     4,
-    panel(STAT, "Calls", COUNT, or0(inc(CALL.count)), "Model calls in the time shown, retries that the client made itself not counted."),
-    panel(STAT, "Failed", "percentunit", failing(CALL), "The part of calls that ended with an error.", alert="model_calls_fail", empty="no calls"),
+    panel(STAT, "Calls", COUNT, or0(inc(CALL.count)), "Model calls in the time shown; retries made by the client itself are not counted."),
+    panel(STAT, "Failed", "percentunit", failing(CALL), "The share of calls that ended with an error.", alert="model_calls_fail", empty="no calls"),
     panel(STAT, "Call p95", "s", p95(CALL), "95 % of calls were faster. The last bucket ends at 81.92 s.", empty="no calls"),
-    panel(STAT, "First chunk p95", "s", p95(CHUNK), "What a reader waits until an answer begins.", alert="first_chunk_slow", empty="no streamed calls"),
-    panel(STAT, "Cost", "currencyUSD", inc(COST), "The price of these calls, where it is known.", empty="no known price"),
+    panel(STAT, "First chunk p95", "s", p95(CHUNK), "95 % of streamed answers began sooner.", alert="first_chunk_slow", empty="no streamed calls"),
+    panel(STAT, "Cost", "currencyUSD", inc(COST), "The cost of these calls, where the price is known.", empty="no known price"),
 )
 SPEED = row(
     8,
-    panel(LINES, "Call p95 by model", "s", p95(CALL, MODEL), "95 % of calls were faster. Points lead to traces.", empty="no calls"),
+    panel(LINES, "Call p95 by model", "s", p95(CALL, MODEL), "95 % of calls were faster. Points link to traces.", empty="no calls"),
     panel(
         LINES,
         "First chunk p95 by model",
         "s",
         p95(CHUNK, MODEL),
-        "Time to the first chunk of streamed answers. The dashed line is the alert's.",
+        "Time to the first chunk of streamed answers. The dashed line is the alert's threshold.",
         alert="first_chunk_slow",
         empty="no streamed calls",
     ),
@@ -56,7 +56,7 @@ WORK = row(
         "Output tokens a second",
         MANY,
         f"{rate(OUT, MODEL)} / {above_none(rate(CALL.sum.where(GOOD), MODEL))}",
-        "Tokens for each second of waiting: how fast a model writes, its thinking time included.",
+        "Output tokens per second of waiting: how fast a model writes, thinking time included.",
         empty="no usage reported",
     ),
     panel(
@@ -64,7 +64,7 @@ WORK = row(
         "Errors by provider",
         "suffix: /h",
         per_hour(CALL.count.where(BAD), PROVIDER, ERROR),
-        "Failed calls an hour, by what went wrong.",
+        "Failed calls per hour, by error.",
         empty="no call failed",
     ),
 )
@@ -81,7 +81,7 @@ MODELS_TABLE = row(
             Query(inc(OUT, PROVIDER, MODEL), "Tokens out", MANY),
             Query(inc(COST, PROVIDER, MODEL), "Cost", "currencyUSD"),
         ),
-        "One line a model. An empty cost is an unknown price, not 0.",
+        "One row per model. An empty cost means an unknown price, not 0.",
         alert="model_calls_fail",
     ),
 )
@@ -92,7 +92,7 @@ ANSWERS = row(
         "Asked for, answered by",
         COUNT,
         Query(inc(CALL.count.where(GOOD), MODEL, ANSWERED), "Calls"),
-        "The model that was asked for and the one that answered: an alias that moved shows here as a new line.",
+        "The requested model and the one that answered: an alias that points to another model now shows as a new row.",
         empty="no calls",
     ),
     panel(
@@ -100,7 +100,7 @@ ANSWERS = row(
         "Finish reasons",
         COUNT,
         lines_of(logql.counted(f'{logql.SAID} | {MODEL}=~"$model" {REASON}', "reason")),
-        "Why answers ended. More than 5 % `length`: answers are cut short, raise the limit of output tokens.",
+        "Why answers ended. If more than 5 % are `length`, answers are cut short: raise the limit on output tokens.",
         empty="no calls",
     ),
 )
@@ -111,7 +111,7 @@ FAILURES = row(
         "Failed calls",
         COUNT,
         spans_of(logql.spans(f'{logql.MODEL} =~ "$model"', "kind = client", logql.FAILED, shown=(logql.MODEL, logql.ERROR))),
-        "The newest calls that failed; each leads to its conversation.",
+        "The newest calls that failed; each links to its conversation.",
         empty="no call failed",
     ),
 )

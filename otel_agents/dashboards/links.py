@@ -1,4 +1,4 @@
-"""Links: from board to board, from a name to its board; all keep the time and the choices."""
+"""Links from board to board and from a name to its board. They keep the time range and the selected variables."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from otel_agents.dashboards import logql, promql
 
 KEPT = ("env", "service")
 CONVERSATION = promql.label(names.CONVERSATION_ID)
-LEADS = {  # what a name leads to: label → board, variable
+TARGETS = {  # label → the board that its values link to, and the variable there
     promql.AGENT: ("agent", "agent"),
     promql.MODEL: ("models", "model"),
     promql.TOOL: ("tools", "tool"),
     "trace_id": ("conversations", "trace"),
     CONVERSATION: ("conversations", "conversation"),
 }
-SPAN_FIELDS = {  # the columns of a list of spans: attribute → label
+SPAN_FIELDS = {  # the columns of a table of spans: attribute → label
     logql.AGENT.removeprefix("span."): promql.AGENT,
     logql.CONVERSATION.removeprefix("span."): CONVERSATION,
     logql.MODEL.removeprefix("span."): promql.MODEL,
@@ -26,7 +26,7 @@ THIS_TRACE = "${__data.fields.traceIdHidden}"
 
 
 def between_boards(tag: str) -> dict[str, Any]:
-    """The row of links at the top of every board."""
+    """The links to the other boards, at the top of every board."""
     return {
         "type": "dashboards",
         "title": "",
@@ -41,22 +41,22 @@ def between_boards(tag: str) -> dict[str, Any]:
     }
 
 
-def leading(label: str, value: str) -> list[dict[str, Any]]:
-    """The link of a name, if it leads anywhere."""
-    if label not in LEADS:
+def link_to(label: str, value: str) -> list[dict[str, Any]]:
+    """The link of a label's value; none if no board shows it."""
+    if label not in TARGETS:
         return []
-    board, variable = LEADS[label]
+    board, variable = TARGETS[label]
     kept = "&".join(f"${{{name}:queryparam}}" for name in KEPT)
     return [{"title": f"Open {board}", "url": f"/d/oa-{board}?{kept}&var-{variable}={value}&${{__url_time_range}}", "targetBlank": False}]
 
 
 def of_cell(label: str) -> list[dict[str, Any]]:
-    return leading(label, "${__value.raw}")
+    return link_to(label, "${__value.raw}")
 
 
 def of_series(labels: tuple[str, ...]) -> list[dict[str, Any]]:
-    return [link for label in labels for link in leading(label, f"${{__field.labels.{label}}}")]
+    return [link for label in labels for link in link_to(label, f"${{__field.labels.{label}}}")]
 
 
 def of_span() -> list[dict[str, Any]]:
-    return leading("trace_id", THIS_TRACE)
+    return link_to("trace_id", THIS_TRACE)

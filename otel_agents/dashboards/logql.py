@@ -1,13 +1,13 @@
-"""LogQL and TraceQL in a few words: which lines, which spans."""
+"""Small builders of LogQL and TraceQL queries."""
 
 from __future__ import annotations
 
 from otel_agents import semconv as names
 from otel_agents.dashboards.promql import ENVIRONMENT, OUTCOME, RANGE, SERVICE, VERDICT, grouped, label
 
-# `.*` alone would be refused: one matcher of a stream must not match the empty value
+# Loki requires at least one matcher that does not match the empty string
 LINES = f'{{{SERVICE}=~".+",{SERVICE}=~"$service",{ENVIRONMENT}=~"$env"}}'
-OF_TRACE = '| trace_id!="" | trace_id=~"0*$trace.*"'  # Tempo's search strips leading zeros; nothing chosen shows everything
+OF_TRACE = '| trace_id!="" | trace_id=~"0*$trace.*"'  # Tempo's search strips leading zeros; without a trace, all lines are shown
 
 
 def event(name: str) -> str:
@@ -24,7 +24,7 @@ PASSES, FAILS = (f'{JUDGED} | {VERDICT}="{verdict}"' for verdict in ("pass", "fa
 
 
 def extracted(**paths: str) -> str:
-    """Labels taken out of lines that are JSON; what is no JSON stays without them, and is no error."""
+    """Labels extracted from JSON lines; lines that are not JSON get no labels and no error."""
     quoted = ", ".join(f'{name}="{path.replace(chr(34), chr(92) + chr(34))}"' for name, path in paths.items())
     return f"| json {quoted} | drop __error__, __error_details__"
 
@@ -34,17 +34,17 @@ def shown_as(template: str) -> str:
 
 
 def counted(lines: str, *by: str, over: str = RANGE) -> str:
-    """How many lines there were in the time shown."""
+    """The number of lines in the time range."""
     return f"{grouped(by)} (count_over_time({lines} [{over}]))"
 
 
 def added(lines: str, attribute: str, *by: str, over: str = RANGE) -> str:
-    """The sum of an attribute of the lines in the time shown."""
+    """The sum of an attribute of the lines in the time range."""
     return f"{grouped(by)} (sum_over_time({lines} | unwrap {label(attribute)} [{over}]))"
 
 
 def passing(*by: str, over: str = RANGE) -> str:
-    """The part of verdicts that are `pass`, of those that are one or the other."""
+    """The share of `pass` among the verdicts `pass` and `fail`."""
     every = counted(LABELLED, *by, over=over)
     return f"({counted(PASSES, *by, over=over)} or 0 * {every}) / {every}"
 
@@ -55,7 +55,7 @@ def top(query: str, rows: int = 10) -> str:
 
 # ------------------------------------------------------------------------------------------------ spans
 
-ITS_SERVICE = 'resource.service.name =~ "$service"'  # no environment: `.*` misses a span without one
+ITS_SERVICE = 'resource.service.name =~ "$service"'  # not by environment: `.*` does not match a span without one
 AGENT, COST, CONVERSATION, ERROR, MODEL, TOOL = (
     f"span.{name}" for name in (names.AGENT_NAME, names.OA_COST, names.CONVERSATION_ID, names.ERROR_TYPE, names.REQUEST_MODEL, names.TOOL_NAME)
 )
@@ -64,6 +64,6 @@ FAILED = "status = error"
 
 
 def spans(*conditions: str, shown: tuple[str, ...] = ()) -> str:
-    """The spans of the chosen services that fulfil all conditions, with these attributes."""
+    """The spans of the selected services that meet all conditions, with these attributes."""
     found = f"{{ {' && '.join((ITS_SERVICE, *conditions))} }}"
     return f"{found} | select({', '.join(shown)})" if shown else found

@@ -1,4 +1,4 @@
-"""What a board is made of: panels in rows, each with its queries, its unit, its words. No word of Grafana's format: that is grafana.py."""
+"""The parts of a board: panels in rows, with queries, units and texts. Grafana's format is in grafana.py."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from otel_agents import semconv as names
 from otel_agents.dashboards import promql
 
 METRICS, LOGS, TRACES = "prometheus", "loki", "tempo"
-COUNT, MANY = "locale", "short"  # 1,234 of what is counted one by one; 1.23 K of what is not
-ANY = "any"  # in the place of an alert: whatever there is of it is too much
+COUNT, MANY = "locale", "short"  # shown as 1,234 and as 1.23 K
+ANY = "any"  # in place of an alert: any value above 0 is too much
 GROUPED = re.compile(r"\bby \(([^)]*)\)")
-TITLES = {  # what a label is called by people; the order of a table's first columns
+TITLES = {  # readable titles of labels, in the order of a table's columns
     promql.SERVICE: "Service",
     promql.AGENT: "Agent",
     promql.TOOL: "Tool",
@@ -40,7 +40,7 @@ TITLES = {  # what a label is called by people; the order of a table's first col
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One question to one store. legend: the name of its line or, in a table, of its column; unit: the column's, where it is not the panel's."""
+    """One query to one store. legend: the name of its line or, in a table, of its column; unit: of its column, if it differs from the panel's."""
 
     text: str
     legend: str = ""
@@ -49,7 +49,7 @@ class Query:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The labels that its answer is grouped by, `le` aside, in the order of TITLES."""
+        """The labels that the result is grouped by, except `le`, in the order of TITLES."""
         named = {name.strip() for group in GROUPED.findall(self.text) for name in group.split(",")}
         return tuple(name for name in TITLES if name in named)
 
@@ -64,13 +64,13 @@ def spans_of(text: str) -> Query:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One panel. about: what it shows and what to do about it; empty: what stands there when there is nothing; scope: a selector other than the board's;
-    alert: whose threshold is drawn, or ANY; width: of 24, where it is not an even share of its row."""
+    """One panel. description: what it shows and what to do about it; empty: the text shown when there is no data; scope: a selector instead of the board's;
+    alert: the alert whose threshold is drawn, or ANY; width: in 24ths of the board, 0 for an even share of its row."""
 
     title: str
     kind: str
     unit: str
-    about: str
+    description: str
     queries: tuple[Query, ...]
     empty: str = "none in this time"
     scope: str | None = None
@@ -86,7 +86,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """A choice at the top of a board. values: the series and the label it is taken from; text: typed by the reader, with this default."""
+    """A variable at the top of a board. values, taken_from: the label whose values it offers, and of which series; text: the default of a text box."""
 
     name: str
     title: str
@@ -101,7 +101,7 @@ class Variable:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """One dashboard. key: its file and, after `oa-`, its uid; question: its first line; good: what a good answer looks like."""
+    """One dashboard. key: the name of its file and, after `oa-`, its uid; question: its first line; good: what it looks like when all is well."""
 
     key: str
     title: str
@@ -118,14 +118,14 @@ class Board:
 
 # ------------------------------------------------------------------------------------------------ kinds of panels
 
-INSTANT = frozenset({"stat", "ranking", "table"})  # one figure for the whole time shown
+INSTANT = frozenset({"stat", "ranking", "table"})  # one value for the whole time range
 STAT, LINES, BARS, RANKING, TABLE, HEAT, STATE, LOG, SPANS, TRACE = "stat", "lines", "bars", "ranking", "table", "heat", "state", "log", "spans", "trace"
 
 
-def panel(kind: str, title: str, unit: str, query: str | Query | tuple[Query, ...], about: str, **more: str | int) -> Panel:
-    """A panel of one or several queries; a text is a query to Prometheus."""
+def panel(kind: str, title: str, unit: str, query: str | Query | tuple[Query, ...], description: str, **more: str | int) -> Panel:
+    """A panel with one or several queries; a string is a query to Prometheus."""
     queries = query if isinstance(query, tuple) else (query if isinstance(query, Query) else Query(query),)
-    return Panel(title, kind, unit, about, queries, **more)  # type: ignore[arg-type]  # the names are Panel's own; a wrong one fails when the board is made
+    return Panel(title, kind, unit, description, queries, **more)  # type: ignore[arg-type]  # fields of Panel; a wrong name fails at import
 
 
 def row(height: int, *panels: Panel) -> Row:

@@ -1,4 +1,4 @@
-"""The way of telemetry itself: programs, Collector, stores."""
+"""The telemetry pipeline itself: programs, Collector, stores."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from otel_agents.dashboards.promql import LAG, LOST, OTHER, QUEUE, REASON, REFUS
 
 TOP = row(
     4,
-    panel(STAT, "Lost in programs", COUNT, or0(inc(LOST)), "Items that programs could not keep or send.", alert="telemetry_lost"),
+    panel(STAT, "Lost in programs", COUNT, or0(inc(LOST)), "Items that programs could neither store nor send.", alert="telemetry_lost"),
     panel(
         STAT,
         "Not sent by the Collector",
         COUNT,
         or0(f"sum({UNSENT})"),
-        "Items that the Collector gave up, since it started. A store refused them: see its log.",
+        "Items that the Collector has dropped since it started because a store refused them; the Collector's log says why.",
         alert="collector_loses",
     ),
     panel(
@@ -22,16 +22,16 @@ TOP = row(
         "Refused by the log store",
         COUNT,
         or0(f"sum(increase({REFUSED}[@]))"),
-        "Lines that Loki or VictoriaLogs would not take: too long, too old, too many streams or fields.",
+        "Lines that Loki or VictoriaLogs did not accept: too long, too old, too many streams or fields.",
         alert="telemetry_lost",
     ),
-    panel(STAT, "Longest shipper lag", "s", f"max({LAG})", "What the slowest program has not sent yet has waited this long.", empty="no program reports"),
+    panel(STAT, "Longest shipper lag", "s", f"max({LAG})", "How long the oldest unsent telemetry of any program has been waiting.", empty="no program reports"),
     panel(
         STAT,
         "Behind _other",
         "percentunit",
         share(RUNS, of=OTHER),
-        "Runs of agents that have no label of their own: more names than OTEL_AGENTS_METRIC_CARDINALITY allows.",
+        "The share of runs whose agents have no label of their own: there are more names than OTEL_AGENTS_METRIC_CARDINALITY allows.",
         empty="no runs",
     ),
 )
@@ -58,7 +58,7 @@ FLOW = row(
             Query(f'sum(rate({{__name__=~"otelcol_receiver_accepted_{items}(_total)?"}}[@]))', legend)
             for items, legend in (("spans", "spans"), ("metric_points", "metric points"), ("log_records", "log records"))
         ),
-        "Items a second that the Collector took.",
+        "Items per second that the Collector accepted.",
         empty="no Collector is scraped",
     ),
     panel(
@@ -66,7 +66,7 @@ FLOW = row(
         "Queue fill",
         "percentunit",
         f"max by (exporter) ({QUEUE})",
-        "How full the queue to each store is. What grows: the store is slow or away. The dashed line is the alert's.",
+        "How full the queue to each store is. If it grows, the store is slow or down. The dashed line is the alert's threshold.",
         alert="collector_queue_full",
         empty="no Collector is scraped",
     ),
@@ -78,7 +78,7 @@ LOSSES = row(
         "Lost by signal and reason",
         COUNT,
         above_none(inc(LOST, SIGNAL, REASON)),
-        "Why programs lost items; `otel-agents doctor` says how to mend it.",
+        "Why programs lost items; `otel-agents doctor` says how to fix it.",
         empty="nothing was lost",
     ),
     panel(
@@ -86,14 +86,14 @@ LOSSES = row(
         "Shipper lag by service",
         "s",
         f"max by ({SERVICE}) ({LAG})",
-        "How long telemetry waits in the journals of programs before it is sent.",
+        "How long telemetry waits in a program's journal before it is sent.",
         empty="no program reports",
     ),
 )
 PIPELINE = Board(
     "pipeline",
     "Agents: pipeline",
-    "Can the other boards be believed?",
+    "Can the other boards be trusted?",
     "Good: nothing lost, every server up, queues nearly empty, a lag of seconds.",
     variables.OF_SERVICE,
     (variables.ENV, variables.SERVICES),

@@ -1,7 +1,7 @@
-"""PromQL in a few words: the metrics as Prometheus names them, and what is asked of them.
+"""Small builders of PromQL queries, and the metrics as Prometheus names them.
 
-Every function gives a query with two gaps: `{@}`, where the board's selector goes, and `[@]`, the panel's window. `placed()` fills them. What counts is
-`increase()`, not `rate()`: with start timestamps (collector/prometheus) it sees programs that reported only once.
+Every function returns a query with two placeholders, `{@}` for the board's selector and `[@]` for the panel's window, which `placed()` fills in. Counts use
+`increase()`: with start timestamps (collector/prometheus.yaml) it includes programs that reported only once.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from otel_agents import semconv as names
 
 WINDOW = "@"
-RANGE, INTERVAL = "$__range", "$__rate_interval"  # one figure for the whole time shown; one for each point of a line
+RANGE, INTERVAL = "$__range", "$__rate_interval"  # one value for the whole time range; one for each point of a line
 
 
 def label(attribute: str) -> str:
-    """The label that Prometheus and Loki make of an attribute."""
+    """The label that Prometheus and Loki derive from an attribute."""
     return attribute.replace(".", "_")
 
 
@@ -31,7 +31,7 @@ ENVIRONMENT = "deployment_environment_name"
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric and what is asked of its labels; as text, a selector with the gap for the board's own."""
+    """One metric with conditions on its labels. str() gives a selector with the placeholder for the board's."""
 
     name: str
     conditions: tuple[str, ...] = ()
@@ -77,16 +77,16 @@ SCORES = Metric(label(names.METRIC_OA_EVALUATION_SCORE))
 RUNNING, LAG = Metric(label(names.METRIC_OA_AGENTS_ACTIVE)), Metric(f"{label(names.METRIC_OA_SHIPPER_LAG)}_seconds")
 UP = Metric("up", ('job=~"otelcol|prometheus|loki|tempo|victorialogs|jaeger"',))
 QUEUE = "otelcol_exporter_queue_size / otelcol_exporter_queue_capacity"
-# What the Collector gave up: refused by a store or its queue, or too long for VictoriaLogs (overlays/open-stores.yaml). A scraped counter may lack `_total`,
+# What the Collector dropped: refused by a store or its queue, or too long for VictoriaLogs (overlays/open-stores.yaml). A scraped counter may lack `_total`,
 # and its start.
 UNSENT = '{__name__=~"otelcol_exporter_(send|enqueue)_failed_.+|otelcol_processor_filter_logs_filtered(_total)?",filter=~"|filter/victorialogs"}'
 REFUSED = '{__name__=~"loki_discarded_samples_total|vl_rows_dropped_total"}'
 
 FAILED, DIED, BAD, GOOD = f'{OUTCOME}=~"error|died"', f'{OUTCOME}="died"', f'{ERROR}!=""', f'{ERROR}=""'
 OK, OTHER, HIT = f'{OUTCOME}="ok"', f'{AGENT}="_other"', f'{RESULT}="hit"'
-MEMORY = f'{OPERATION}!~"chat|text_completion|generate_content"'  # the name of before 2026-10 holds model calls, too
+MEMORY = f'{OPERATION}!~"chat|text_completion|generate_content"'  # the metric's name before 2026-10 also covers model calls
 
-# ------------------------------------------------------------------------------------------------ what is asked
+# ------------------------------------------------------------------------------------------------ queries
 
 
 def grouped(by: tuple[str, ...]) -> str:
@@ -94,12 +94,12 @@ def grouped(by: tuple[str, ...]) -> str:
 
 
 def inc(metric: Metric, *by: str, over: str = WINDOW, ago: str = "") -> str:
-    """How much a counter grew, in a window that ends now or some time ago."""
+    """The increase of a counter in a window that ends now or some time ago."""
     return f"{grouped(by)} (increase({metric}[{over}]{f' offset {ago}' if ago else ''}))"
 
 
 def rate(metric: Metric, *by: str, over: str = WINDOW) -> str:
-    """How much a counter grows in a second."""
+    """The increase of a counter per second."""
     return f"{grouped(by)} (rate({metric}[{over}]))"
 
 
@@ -108,7 +108,7 @@ def per_hour(metric: Metric, *by: str) -> str:
 
 
 def quantile(share: float, metric: Metric, *by: str, over: str = WINDOW) -> str:
-    """The value that this share of what was measured stays below; it stops at the last bucket's bound."""
+    """A quantile of a histogram, limited by the bound of its last bucket."""
     return f"histogram_quantile({share}, sum by ({', '.join(('le', *by))}) (rate({metric.part('bucket')}[{over}])))"
 
 
@@ -121,28 +121,28 @@ def p50(metric: Metric, *by: str) -> str:
 
 
 def above_none(query: str) -> str:
-    """The query where it is more than 0: what others can be divided by."""
+    """The query where it is above 0: a safe divisor."""
     return f"({query} > 0)"
 
 
 def share(metric: Metric, *by: str, of: str, over: str = WINDOW) -> str:
-    """The part that fulfils a condition: 0 where none does, nothing where there is nothing."""
+    """The share that meets a condition: 0 if none does, no data without events."""
     every = inc(metric, *by, over=over)
     return f"(({inc(metric.where(of), *by, over=over)} or 0 * {every}) / {above_none(every)})"
 
 
 def mean(metric: Metric, *by: str, over: str = WINDOW) -> str:
-    """The mean of what a histogram took."""
+    """The mean of a histogram's values."""
     return f"({inc(metric.sum, *by, over=over)} / {above_none(inc(metric.count, *by, over=over))})"
 
 
 def failing(metric: Metric, *by: str, over: str = WINDOW) -> str:
-    """The part of calls that failed."""
+    """The share of calls that failed."""
     return share(metric.count, *by, of=BAD, over=over)
 
 
 def or0(query: str) -> str:
-    """A count of nothing is 0."""
+    """The query, or 0 where it has no data."""
     return f"{query} or vector(0)"
 
 
@@ -151,6 +151,6 @@ def most(query: str, rows: int = 10) -> str:
 
 
 def placed(query: str, selector: str = "", window: str = "") -> str:
-    """The query with its gaps filled."""
+    """The query with its placeholders filled in."""
     inner, whole = (f"{{{selector},", f"{{{selector}}}") if selector else ("{", "")
     return query.replace(f"{{{WINDOW},", inner).replace(f"{{{WINDOW}}}", whole).replace(f"[{WINDOW}]", f"[{window}]")

@@ -1,4 +1,4 @@
-"""What evaluators said of answers: a verdict is an event in the trace of what was judged."""
+"""Evaluations of answers: a verdict is an event in the trace of the answer."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from otel_agents.dashboards.panels import COUNT, LINES, LOG, MANY, RANKING, STAT
 from otel_agents.dashboards.promql import EVALUATION, EXPLANATION, SCORE, SCORES, VERDICT, mean, or0
 
 HOUR = "1h"
-NOTHING = "nothing was judged: with @oa.evaluator it is"
+NOTHING = "nothing was evaluated: use @oa.evaluator"
 WHY = f"{{{{.{EVALUATION}}}}}{{{{if .{SCORE}}}}} {{{{.{SCORE}}}}}{{{{end}}}}{{{{if .{EXPLANATION}}}}}: {{{{.{EXPLANATION}}}}}{{{{end}}}}"
 TOP = row(
     4,
     panel(STAT, "Judged", COUNT, lines_of(or0(logql.counted(JUDGED))), "Verdicts of evaluators in the time shown."),
-    panel(STAT, "Passed", "percentunit", lines_of(logql.passing()), "The part of verdicts that are `pass`, of those that are `pass` or `fail`.", empty=NOTHING),
+    panel(STAT, "Passed", "percentunit", lines_of(logql.passing()), "The share of `pass` among the verdicts `pass` and `fail`.", empty=NOTHING),
 )
 NOW = row(
     8,
@@ -22,7 +22,7 @@ NOW = row(
         "Verdicts",
         COUNT,
         lines_of(logql.counted(f'{JUDGED} | {VERDICT}!=""', EVALUATION, VERDICT)),
-        "What each evaluator said, how often. True and false are `pass` and `fail`.",
+        "How often each evaluator gave each verdict. True and false count as `pass` and `fail`.",
         empty=NOTHING,
     ),
     panel(
@@ -30,7 +30,7 @@ NOW = row(
         "Mean score",
         MANY,
         mean(SCORES, EVALUATION),
-        "The mean of each evaluator's scores in the time shown; each has a scale of its own. Scores below 0 are in their verdicts only.",
+        "The mean of each evaluator's scores in the time shown; every evaluator has its own scale. Scores below 0 are not included.",
         empty="no evaluator gives scores",
     ),
 )
@@ -41,7 +41,7 @@ TREND = row(
         "Passed, by the hour",
         "percentunit",
         lines_of(logql.passing(EVALUATION, over=HOUR)),
-        "The part that passed in the hour before each point. What falls after a change: open a verdict below.",
+        "The share that passed in the hour before each point. If it falls after a change, open a verdict below.",
         empty=NOTHING,
     ),
     panel(
@@ -49,7 +49,7 @@ TREND = row(
         "Mean score, by the hour",
         MANY,
         mean(SCORES, EVALUATION, over=HOUR),
-        "The mean of the hour before each point. What falls after a change: open a verdict below.",
+        "The mean over the hour before each point. If it falls after a change, open a verdict below.",
         empty="no evaluator gives scores",
     ),
 )
@@ -60,7 +60,7 @@ FAILED = row(
         "Failed answers",
         COUNT,
         lines_of(f"{FAILS} {logql.shown_as(WHY)}"),
-        "The newest verdicts `fail`, with score and explanation (as far as OTEL_AGENTS_CONTENT lets it be); the open line leads to the trace that was judged.",
+        "The newest `fail` verdicts, with score and explanation (if OTEL_AGENTS_CONTENT enables it); the expanded line links to the evaluated trace.",
         empty="nothing failed",
     ),
 )
@@ -68,7 +68,7 @@ QUALITY = Board(
     "quality",
     "Agents: quality",
     "Are the answers good?",
-    "Good: most verdicts are `pass`, and means do not fall. Experiments, feedback and learning get their rows when they get their signals.",
+    "Good: most verdicts are `pass`, and mean scores do not fall. Experiments, feedback and learning will get rows when they have signals.",
     variables.OF_SERVICE,
     (variables.ENV, variables.SERVICES),
     (TOP, NOW, TREND, FAILED),

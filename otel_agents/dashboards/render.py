@@ -1,4 +1,4 @@
-"""Writes what is made from the boards: Grafana's files, Prometheus' rules, Kubernetes' objects. The same input gives the same bytes."""
+"""Renders boards and alerts: files for Grafana and Prometheus, objects for Kubernetes. The same input gives the same bytes."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from otel_agents.dashboards.quality import QUALITY
 from otel_agents.dashboards.tools import TOOLS
 
 BOARDS = (FLEET, AGENT, MODELS, COSTS, TOOLS, MEMORIES, QUALITY, CONVERSATIONS, PIPELINE)
-HEAD = "# Rendered by `otel-agents stack render` from otel_agents/dashboards: never edited by hand.\n"
-UNFOLDED = 10**6  # an expression is one line
+HEADER = "# Rendered by `otel-agents stack render` from otel_agents/dashboards: never edited by hand.\n"
+UNFOLDED = 10**6  # line width: an expression stays on one line
 
 
 class Yaml(yaml.SafeDumper):
-    """YAML for reading: long texts as blocks, one object never an alias of another."""
+    """Readable YAML: texts of several lines as blocks, no aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -41,7 +41,7 @@ Yaml.add_representer(str, text)
 
 
 def as_yaml(content: Mapping[str, Any]) -> str:
-    return HEAD + yaml.dump(content, Dumper=Yaml, sort_keys=False, allow_unicode=True, width=UNFOLDED)
+    return HEADER + yaml.dump(content, Dumper=Yaml, sort_keys=False, allow_unicode=True, width=UNFOLDED)
 
 
 def as_json(content: Mapping[str, Any]) -> str:
@@ -53,14 +53,14 @@ def in_one_line(content: Mapping[str, Any]) -> str:
 
 
 def rendered(thresholds: Thresholds, places: datasources.Places = datasources.IN_CONTAINERS) -> dict[str, str]:
-    """Grafana's folder: the text of each file by its place in it. thresholds: the `alerts:` section, `{"agent_slow": {"threshold": 60}}`."""
+    """The files of the folder `grafana`, by path. thresholds: the `alerts:` section, as `{"agent_slow": {"threshold": 60}}`."""
     boards = {f"dashboards/{board.key}.json": as_json(grafana.dashboard(board, thresholds)) for board in BOARDS}
     alerts = {f"rules/{name}": as_yaml(content) for name, content in rules.files(thresholds).items()}
     return boards | alerts | {f"provisioning/{name}": as_yaml(content) for name, content in datasources.files(places).items()}
 
 
 def rendered_for_kubernetes(thresholds: Thresholds) -> dict[str, str]:
-    """The same boards and rules as objects of a cluster: two folders for Kustomize, because who has a Grafana may have no Prometheus Operator."""
+    """The same boards and rules as Kubernetes objects, in two Kustomize folders: a cluster with Grafana may lack the Prometheus Operator."""
     folders = {
         "dashboards": {board.key: kubernetes.dashboard(board.key, in_one_line(grafana.dashboard(board, thresholds))) for board in BOARDS},
         "rules": {"prometheusrule": kubernetes.prometheus_rule(thresholds)},
@@ -70,7 +70,7 @@ def rendered_for_kubernetes(thresholds: Thresholds) -> dict[str, str]:
 
 
 def render(folder: Path, thresholds: Thresholds, *, kubernetes: bool = False, places: datasources.Places = datasources.IN_CONTAINERS) -> list[Path]:
-    """Write the files below this folder, made where it is missing, and give their paths; only files whose text changes are touched."""
+    """Write the files into this folder, which is created if missing, and return their paths. Unchanged files are not touched."""
     files = rendered_for_kubernetes(thresholds) if kubernetes else rendered(thresholds, places)
     return [written(folder / name, content) for name, content in files.items()]
 

@@ -1,4 +1,4 @@
-"""Prometheus' rule files: what is recorded, and the alerts, with the thresholds of the configuration file."""
+"""Prometheus' rule files: recording rules and alerts, with the thresholds of the configuration file."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from otel_agents.dashboards.alerts import ALERTS, SPEND, WHOSE, Alert, Threshold
 from otel_agents.dashboards.promql import COST, inc, placed
 
 Json = dict[str, Any]
-EVERY = "1m"  # the programs report once a minute
+EVERY = "1m"  # programs report once a minute
 
 
 def recording() -> Json:
-    """What is worth keeping longer than raw series: the cost of an hour, which CostSpike compares with a week of hours."""
+    """The cost per hour, which CostSpike compares with those of the last week."""
     return group("otel-agents-recording", [{"record": SPEND, "expr": placed(inc(COST, *WHOSE, over="1h"))}])
 
 
@@ -25,10 +25,10 @@ def group(name: str, rules: list[Json]) -> Json:
 
 
 def rule(alert: Alert, thresholds: Thresholds) -> Json:
-    said = {"summary": alert.summary, "description": alert.description, "runbook": alert.runbook, "dashboard": f"/d/oa-{alert.board}"}
-    return {"alert": alert.name, "expr": alert.expression(thresholds), "for": alert.wait, "labels": {"severity": alert.severity}, "annotations": said}
+    annotations = {"summary": alert.summary, "description": alert.description, "runbook": alert.runbook, "dashboard": f"/d/oa-{alert.board}"}
+    return {"alert": alert.name, "expr": alert.expression(thresholds), "for": alert.wait, "labels": {"severity": alert.severity}, "annotations": annotations}
 
 
 def files(thresholds: Thresholds) -> dict[str, Json]:
-    """The rule files by name; Kubernetes takes the same groups in one PrometheusRule."""
+    """The rule files by name. The PrometheusRule for Kubernetes has the same groups."""
     return {"recording.yaml": recording(), "alerts.yaml": alerting(thresholds)}

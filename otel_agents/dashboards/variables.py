@@ -1,4 +1,4 @@
-"""The choices at the top of the boards, each narrowed by those before it, and the selectors that they make."""
+"""The variables of the boards, each restricted by those before it, and the selectors made of them."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from otel_agents.dashboards.panels import Variable
 from otel_agents.dashboards.promql import AGENT, CALL, ENVIRONMENT, MODEL, PROVIDER, RUNS, SERVICE, TOOL, TOOL_CALL, Metric, placed
 
 
-def chosen(label: str, variable: str) -> str:
+def matches(label: str, variable: str) -> str:
     return f'{label}=~"${variable}"'
 
 
-OF_ENVIRONMENT = chosen(ENVIRONMENT, "env")
-OF_SERVICE = f"{chosen(SERVICE, 'service')},{OF_ENVIRONMENT}"
-OF_AGENT = f"{OF_SERVICE},{chosen(AGENT, 'agent')}"
-OF_TOOL = f"{OF_AGENT},{chosen(TOOL, 'tool')}"
-OF_PROVIDER = f"{OF_SERVICE},{chosen(PROVIDER, 'provider')}"
-OF_MODEL = f"{OF_PROVIDER},{chosen(MODEL, 'model')}"
+OF_ENVIRONMENT = matches(ENVIRONMENT, "env")
+OF_SERVICE = f"{matches(SERVICE, 'service')},{OF_ENVIRONMENT}"
+OF_AGENT = f"{OF_SERVICE},{matches(AGENT, 'agent')}"
+OF_TOOL = f"{OF_AGENT},{matches(TOOL, 'tool')}"
+OF_PROVIDER = f"{OF_SERVICE},{matches(PROVIDER, 'provider')}"
+OF_MODEL = f"{OF_PROVIDER},{matches(MODEL, 'model')}"
 
 
 def series(metric: Metric, selector: str) -> str:
     return placed(str(metric), selector)
 
 
-REPORTING = '__name__=~"otel_agents_runs_total|gen_ai_.+_count"'  # what every program that is observed has some of
+REPORTING = '__name__=~"otel_agents_runs_total|gen_ai_.+_count"'  # every observed program has at least one of these
 ENV = Variable("env", "Environment", ENVIRONMENT, f"{{{REPORTING}}}")
 SERVICES = Variable("service", "Service", SERVICE, f"{{{REPORTING},{OF_ENVIRONMENT}}}")
 AGENTS = Variable("agent", "Agent", AGENT, series(RUNS, OF_SERVICE))

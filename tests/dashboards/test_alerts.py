@@ -1,4 +1,4 @@
-"""Each alert fires at what it is for and at nothing that looks like it: promtool runs the files of alerts/ against the committed rules."""
+"""Each alert fires when it should and not in similar situations: promtool runs the cases in alerts/ against the committed rules."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def without_minimum(alert: Alert) -> str:
     return replace(alert, events="").expression({})
 
 
-WEAKENED = {  # what keeps an alert from firing at chance, taken out
+WEAKENED = {  # without the part that keeps an alert from firing by chance
     **{alert.key: without_minimum(alert) for alert in ALERTS if alert.events},
     "agent_died": BY_KEY["agent_died"].expression({}).replace('{otel_agents_outcome="died"}', ""),
     "agent_silent": re.sub(r" >= 48\b", "", BY_KEY["agent_silent"].expression({})),
@@ -51,7 +51,7 @@ def test_it_fires_when_it_should_and_only_then(promtool: Path, key: str) -> None
 
 @every
 def test_its_cases_say_both(key: str) -> None:
-    """A file of cases has some that fire, with every word that somebody is told, and some that look alike."""
+    """The cases of an alert include some that fire, with all annotations, and similar ones that do not."""
     cases = [case for test in yaml.safe_load((CASES / f"{key}.yaml").read_text())["tests"] for case in test["alert_rule_test"]]
     firing = [case["exp_alerts"] for case in cases if case["exp_alerts"]]
     assert {case["alertname"] for case in cases} == {BY_KEY[key].name}
@@ -60,15 +60,15 @@ def test_its_cases_say_both(key: str) -> None:
 
 
 def test_every_ratio_has_a_minimum() -> None:
-    """What divides, or takes a quantile, is chance without enough events."""
+    """A ratio or a quantile of too few events is noise."""
     of_events = {alert.key for alert in ALERTS if re.search(r"\) / \(|histogram_quantile", alert.value)}
-    assert of_events - {"agent_loops"} == {alert.key for alert in ALERTS if alert.minimum}  # 60 calls in a run are no chance
+    assert of_events - {"agent_loops"} == {alert.key for alert in ALERTS if alert.minimum}  # 60 calls in a run do not happen by chance
 
 
 @pytest.mark.parametrize("key", WEAKENED)
 def test_a_rule_without_its_minimum_breaks_its_test(promtool: Path, tmp_path: Path, key: str) -> None:
     assert WEAKENED[key] != BY_KEY[key].expression({})
-    weak = replace(BY_KEY[key], holds=WEAKENED[key], events="")
+    weak = replace(BY_KEY[key], condition=WEAKENED[key], events="")
     group = rules.group("weak", [rules.rule(weak, {})])
     (tmp_path / "alerts.yaml").write_text(as_yaml(group))
     cases = yaml.safe_load((CASES / f"{key}.yaml").read_text()) | {"rule_files": [str(RULES / "recording.yaml"), "alerts.yaml"]}

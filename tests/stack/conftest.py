@@ -15,6 +15,10 @@ from otel_agents.stack.stores import Stores
 Eventually = Callable[..., None]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--verify-queries", action="store_true", help="write grafana/verified.json: the LogQL and TraceQL queries that Loki and Tempo execute")
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Native]:
     """Collector, Prometheus, Alertmanager and the stores that `stack up` finds, as they are shipped; binaries that are missing are built first."""

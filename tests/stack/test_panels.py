@@ -9,13 +9,14 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import verified
 import yaml
-from asking import Asked, Reader, boards, targets_for
 from bustle import ENVIRONMENT, SERVICES, SHOPS, bustle, service
 from patience import until_it_holds
 from sent import samples
@@ -24,12 +25,20 @@ from otel_agents.cli.scripted import ANSWERS, QUESTIONS
 from otel_agents.dashboards.alerts import ALERTS
 from otel_agents.dashboards.datasources import data_sources
 from otel_agents.dashboards.promql import REFUSED, UNSENT, placed
+from otel_agents.stack import board_check
+from otel_agents.stack.board_check import Answered, Reader
+from otel_agents.stack.board_queries import VALUES, BoardQuery, all_queries
 from otel_agents.stack.choice import choose
 from otel_agents.stack.log_lines import SECOND
 from otel_agents.stack.native import Native
-from otel_agents.stack.servers import LOKI_TEMPO
+from otel_agents.stack.servers import LOKI_TEMPO, STORES
+from otel_agents.stack.status import standings
 
 pytestmark = pytest.mark.timeout(600)
+GRAFANA = Path(__file__).parents[2] / "grafana"
+QUERIES = all_queries(GRAFANA)
+OF_PANELS = [query for query in QUERIES if query.ref]
+ZEROES = "zeroes"
 KIND = choose().stores
 ARTIFACTS = "OTEL_AGENTS_TEST_ARTIFACTS"  # a folder for the table and for what previews are drawn from
 RESTING = {  # where nothing is well, and can't be made otherwise at will
@@ -46,6 +55,7 @@ SEEN = (  # what takes a scrape or an evaluation until it can be asked for
     f'ALERTS{{alertname="AgentDied",alertstate="firing",service_name="{service("waiter")}"}}',
 )
 ALERTS_S = 240  # a Prometheus that was just started writes ALERTS from its third evaluation on: it restores what fired before, first
+STEP_S = 15.0  # between the points of a line: a run of these tests takes minutes
 LEAD_S = 10  # the window begins before the programs do: a series that began outside of it has no increase
 SHARE = 0.05  # what `increase()` may add to a program that reported more than once, as the assistant does
 
@@ -67,33 +77,45 @@ def reader(stack: Native, journals: Path) -> Iterator[Reader]:
             until_it_holds(lambda seen=seen: bool(stores.query(seen)), seconds=ALERTS_S)
         until_it_holds(lambda: bool(stores.lines(service("waiter"), attributes={"otel_agents.outcome": "died"}, start=began)))
         [failed_once] = {span["traceId"] for span in stores.spans(service("assistant"), failed=True, start=began, end=time.time() + 1)}
-        yield Reader(stores, {**CHOSEN, "env": ENVIRONMENT, "service": services, "trace": failed_once, "search": SEARCHED}, began - LEAD_S)
+        yield Reader(stores, {**CHOSEN, "env": ENVIRONMENT, "service": services, "trace": failed_once, "search": SEARCHED}, began - LEAD_S, STEP_S)
 
 
 @pytest.fixture(scope="module")
-def asked(reader: Reader) -> list[Asked]:
-    return list(reader.targets())
+def asked(reader: Reader) -> list[Answered]:
+    return [reader.execute(query) for query in OF_PANELS if reader.can_execute(query)]
 
 
-def test_every_target_answers(asked: list[Asked], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    table = "\n".join(f"| {one.board} | {one.panel} | {one.ref} | {one.store} | {one.result} |" for one in asked)
+def test_every_target_answers(asked: list[Answered], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = "\n".join(f"| {one.query.board} | {one.query.place} | {one.query.ref} | {one.query.store} | {result(one)} |" for one in asked)
     folder = Path(os.environ.get(ARTIFACTS) or tmp_path)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "panels.md").write_text(f"| board | panel | target | store | result |\n|---|---|---|---|---|\n{table}\n")
-    (folder / "panels.json").write_text(json.dumps([asdict(one) for one in asked]))
+    (folder / "panels.json").write_text(json.dumps(list(map(for_previews, asked))))
     with capsys.disabled():
         print(f"\n{table}\n")
-    bad = [one for one in asked if one.error or not one.figures or (one.result == "ZERO" and (one.board, one.panel) not in RESTING)]
-    assert bad == []
-    assert len(asked) == len(targets_for(KIND)) > 50
+    assert list(filter(is_wrong, asked)) == []
+    assert len(asked) == len(spoken_by(KIND)) > 50
+
+
+def is_wrong(one: Answered) -> bool:
+    return result(one) in (board_check.ERROR, board_check.EMPTY) or (result(one) == ZEROES and (one.query.board, one.query.place) not in RESTING)
+
+
+def for_previews(one: Answered) -> dict[str, Any]:
+    return {"board": one.query.board, "panel": one.query.place, "ref": one.query.ref, "rows": one.rows}
+
+
+def result(one: Answered) -> str:
+    if one.state != board_check.RESULTS:
+        return one.state
+    return f"{len(one.rows)} rows, {len(one.values)} values" if any(one.values) else ZEROES
 
 
 def test_every_variable_offers_what_ran(reader: Reader) -> None:
     offered: dict[str, set[str]] = {}
-    for board in boards():
-        for variable in board["templating"]["list"]:
-            if variable["type"] == "query":
-                offered.setdefault(variable["name"], set()).update(reader.offered(variable))
+    for query in QUERIES:
+        if query.returns == VALUES:
+            offered.setdefault(query.place.removeprefix("variable "), set()).update(value for labels, _ in answer(reader, query) for value in labels.values())
     assert offered["service"] == set(map(service, SERVICES)) - {service("chatter")}  # it has no agent and asks no model
     assert ENVIRONMENT in offered["env"]
     assert offered["agent"] == {"seller", "auditor", "looper", "waiter", "agent-0", "_other", "travel_assistant"}
@@ -103,15 +125,19 @@ def test_every_variable_offers_what_ran(reader: Reader) -> None:
 
 
 def test_every_annotation_marks_what_happened(reader: Reader) -> None:
-    for firing, deaths in [board["annotations"]["list"] for board in boards()]:
-        until_it_holds(lambda firing=firing: {"AgentLoops", "AgentDied"} <= marked(reader, firing))
-        assert {one["metric"]["gen_ai_agent_name"] for one in reader.noted(deaths)} == {"waiter"}
+    firing, deaths = ([query for query in QUERIES if query.place == f"annotation {name}"] for name in ("Alerts", "Died"))
+    assert len(firing) == len(deaths) == len({query.board for query in OF_PANELS})
+    for query in firing:
+        until_it_holds(lambda query=query: {"AgentLoops", "AgentDied"} <= {labels["alertname"] for labels, _ in answer(reader, query)})
+        assert {labels["severity"] for labels, _ in answer(reader, query)} <= {"page", "ticket"}
+    for query in deaths:
+        assert {labels["gen_ai_agent_name"] for labels, _ in answer(reader, query)} == {"waiter"}
 
 
-def marked(reader: Reader, annotation: Mapping[str, Any]) -> set[str]:
-    found = reader.noted(annotation)
-    assert {one["metric"]["severity"] for one in found} <= {"page", "ticket"}
-    return {one["metric"]["alertname"] for one in found}
+def answer(reader: Reader, query: BoardQuery) -> list[tuple[Mapping[str, str], list[tuple[float, float]]]]:
+    answered = reader.execute(query)
+    assert not answered.error, query
+    return answered.rows
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.key)
@@ -184,7 +210,13 @@ ADDED_UP = {  # panel → the series whose sum, over all journals, it shows
 
 def places(kind: str) -> set[tuple[str, str, str]]:
     """Every target that a stack with these stores can be asked."""
-    return {(board.removeprefix("oa-"), panel, target["refId"]) for board, panel, target in targets_for(kind)}
+    return {(query.board.removeprefix("oa-"), query.place, query.ref) for query in spoken_by(kind)}
+
+
+def spoken_by(kind: str) -> list[BoardQuery]:
+    """The panels' queries in the languages of these stores."""
+    spoken = {"prometheus", *(server.name for server in STORES[kind])}
+    return [query for query in OF_PANELS if query.store in spoken]
 
 
 ASKED = places(KIND)
@@ -195,7 +227,7 @@ def test_every_figure_that_is_compared_is_a_target_of_a_board() -> None:
 
 
 @pytest.mark.parametrize("place", [place for place in SENT if place in ASKED], ids=" · ".join)
-def test_figures_are_what_was_sent(asked: list[Asked], place: tuple[str, str, str]) -> None:
+def test_figures_are_what_was_sent(asked: list[Answered], place: tuple[str, str, str]) -> None:
     labels, expected = SENT[place]
     found = figures(asked, *place, *labels)
     whole = {name: figure for name, figure in expected.items() if float(figure).is_integer()}
@@ -204,7 +236,7 @@ def test_figures_are_what_was_sent(asked: list[Asked], place: tuple[str, str, st
 
 
 @pytest.mark.parametrize("place", [place for place in ADDED_UP if place in ASKED], ids=" · ".join)
-def test_sums_are_those_of_the_journals(asked: list[Asked], journals: Path, place: tuple[str, str, str]) -> None:
+def test_sums_are_those_of_the_journals(asked: list[Answered], journals: Path, place: tuple[str, str, str]) -> None:
     series = ADDED_UP[place]
     written = sum(value for folder in journals.rglob("*") if folder.name in SERVICES or folder.name.startswith("shop-") for value in values(folder, series))
     assert written > 0
@@ -212,19 +244,19 @@ def test_sums_are_those_of_the_journals(asked: list[Asked], journals: Path, plac
 
 
 @pytest.mark.parametrize("panel", ["Refused by the log store", "Not sent by the Collector"])
-def test_what_a_store_refuses_is_counted(asked: list[Asked], panel: str) -> None:
+def test_what_a_store_refuses_is_counted(asked: list[Answered], panel: str) -> None:
     """One line was too long and one too old; other tests on this stack have theirs."""
     assert figures(asked, "pipeline", panel, "A")[""] >= 1
 
 
 if KIND == LOKI_TEMPO:  # what their lines and spans show
 
-    def test_conversations_cost_what_their_calls_cost(asked: list[Asked]) -> None:
+    def test_conversations_cost_what_their_calls_cost(asked: list[Answered]) -> None:
         found = figures(asked, "cost", "Dearest conversations", "A", CONVERSATION)
         assert found.pop("journey-1") > 0
         assert found == pytest.approx({"order-1": 2 * SHOPS * SALE_USD, "order-2": 2 * SHOPS * SALE_USD}, rel=1e-6)
 
-    def test_what_was_said_stands_beside_its_trace(asked: list[Asked]) -> None:
+    def test_what_was_said_stands_beside_its_trace(asked: list[Answered]) -> None:
         """The run in which a tool failed, was asked again, and the model answered."""
         asks, again, answers = (row["line"].split("\n", 1) for row in rows(asked, "conversations", "Said"))
         assert [head.rpartition(" · ")[0] for head, _ in (asks, again, answers)] == ["travel_assistant · gpt-4o-mini"] * 3
@@ -234,7 +266,7 @@ if KIND == LOKI_TEMPO:  # what their lines and spans show
         assert answers[1].startswith('◂ {"sky": "sunny, windy evenings"')
         assert answers[1].strip().endswith(f"▸ {ANSWERS[0]}")
 
-    def test_tools_and_log_lines_of_the_trace(asked: list[Asked]) -> None:
+    def test_tools_and_log_lines_of_the_trace(asked: list[Answered]) -> None:
         assert {row["line"] for row in rows(asked, "conversations", "Tools")} == {
             'weather {"city":"Lisbon"} ✗ TimeoutError',
             'weather {"city":"Lisbon"} → {"high_c":21,"low_c":12,"sky":"sunny, windy evenings"}',
@@ -243,41 +275,55 @@ if KIND == LOKI_TEMPO:  # what their lines and spans show
         names = [row["name"] for row in rows(asked, "conversations", "Trace")]
         assert sorted(names) == ["chat gpt-4o-mini"] * 3 + ["execute_tool weather"] * 2 + ["invoke_agent travel_assistant", "search_memory", "upsert_memory"]
 
-    def test_what_is_searched_for_is_found(asked: list[Asked]) -> None:
+    def test_what_is_searched_for_is_found(asked: list[Answered]) -> None:
         found = rows(asked, "conversations", "Found")
         assert {row["service_name"] for row in found} == {service("assistant")}
         assert len(found) == 5
 
-    def test_answers_that_failed_say_why(asked: list[Asked]) -> None:
+    def test_answers_that_failed_say_why(asked: list[Answered]) -> None:
         assert [row["line"] for row in rows(asked, "quality", "Failed answers")] == ["polite 0.3: it says an offer for order-2"] * 2 * SHOPS
 
-    def test_the_run_that_goes_on_and_the_one_that_died(asked: list[Asked]) -> None:
+    def test_the_run_that_goes_on_and_the_one_that_died(asked: list[Answered]) -> None:
         assert [row["gen_ai_agent_name"] for row in rows(asked, "fleet", "Began and did not end")] == ["waiter"]
         assert [row["line"] for row in rows(asked, "fleet", "Died")] == ["waiter died"]
 
-    def test_lists_of_spans_show_what_went_wrong(asked: list[Asked]) -> None:
+    def test_lists_of_spans_show_what_went_wrong(asked: list[Answered]) -> None:
         assert {row["error.type"] for row in rows(asked, "fleet", "Failures")} == {"LookupError", "TimeoutError"}
         assert {row["gen_ai.request.model"] for row in rows(asked, "models", "Failed calls")} == {"house-7b"}
         assert {row["gen_ai.tool.name"] for row in rows(asked, "tools", "Failed calls")} == {"stock", "weather"}
         assert {row["gen_ai.agent.name"] for row in rows(asked, "agent", "Long runs")} == {"waiter"}
 
+    def test_the_executed_queries_are_on_record(reader: Reader, stack: Native, pytestconfig: pytest.Config) -> None:
+        """grafana/verified.json has every query to Loki and Tempo; `pytest tests/stack/test_panels.py --verify-queries` writes it."""
+        chosen = {**reader.chosen, "__trace.traceId": reader.chosen["trace"].lstrip("0")}
+        answered = [replace(reader, chosen=chosen).execute(query) for query in verified.queries()]
+        assert [one for one in answered if one.state != board_check.RESULTS] == []
+        if pytestconfig.getoption("verify_queries", False):
+            versions = {one.name: one.version for one in standings(stack.servers(), stack.record().ports, reader.stores)}
+            verified.write([one.query for one in answered], versions, f"{datetime.now(UTC):%Y-%m-%d}")
+        executed = verified.load()
+        assert [query for query in verified.queries() if not verified.is_executed(query, executed)] == []
+
 
 def test_quantiles_lead_to_traces(reader: Reader) -> None:
     """Every target that asks for exemplars gets some, and the trace of one is there."""
-    for query in {target["expr"] for board in boards() for panel in board["panels"] for target in panel.get("targets", []) if target.get("exemplar")}:
-        found = reader.stores.exemplars(reader.filled(query, 600), reader.since, time.time())
+    boards = [json.loads(path.read_text()) for path in GRAFANA.glob("dashboards/*.json")]
+    with_exemplars = {target["expr"] for board in boards for panel in board["panels"] for target in panel.get("targets", []) if target.get("exemplar")}
+    assert with_exemplars
+    for query in (query for query in OF_PANELS if query.text in with_exemplars):
+        found = reader.stores.exemplars(query.filled(reader.chosen, 600), reader.since, time.time())
         assert found, query
         assert reader.stores.trace(found[0]["exemplars"][0]["labels"]["trace_id"])
 
 
-def rows(asked: list[Asked], board: str, panel: str) -> list[Mapping[str, str]]:
-    [found] = [one for one in asked if (one.board, one.panel) == (f"oa-{board}", panel)]
+def rows(asked: list[Answered], board: str, panel: str) -> list[Mapping[str, str]]:
+    [found] = [one for one in asked if (one.query.board, one.query.place) == (f"oa-{board}", panel)]
     return [row for row, _ in found.rows]
 
 
-def figures(asked: list[Asked], board: str, panel: str, ref: str, *labels: str) -> dict[str, float]:
+def figures(asked: list[Answered], board: str, panel: str, ref: str, *labels: str) -> dict[str, float]:
     """The figures of a target that gives one for each of its rows, by their labels."""
-    [found] = [one for one in asked if (one.board, one.panel, one.ref) == (f"oa-{board}", panel, ref)]
+    [found] = [one for one in asked if (one.query.board, one.query.place, one.query.ref) == (f"oa-{board}", panel, ref)]
     return {" ".join(row.get(label, "") for label in labels): points[-1][1] for row, points in found.rows}
 
 
