@@ -27,8 +27,8 @@ from promql_parser import parse
 
 from otel_agents.dashboards.render import render
 from otel_agents.stack import build, cluster, home, ports, processes
+from otel_agents.stack.answers import ask
 from otel_agents.stack.servers import OTELCOL
-from otel_agents.stack.stores import ask
 
 pytestmark = pytest.mark.timeout(900)  # Kustomize is built where it is missing
 
