@@ -11,8 +11,8 @@ TYPE_CHECKING = False  # type checkers take it as true; `typing` itself takes lo
 if TYPE_CHECKING:
     from otel_agents.runtime.lifecycle import flush, shutdown, start
     from otel_agents.telemetry.operations import Operation, current
-    from otel_agents.verbs.decorators import agent, embedding, evaluator, guardrail, llm, memory, plan, retriever, step, tool, workflow
     from otel_agents.verbs.session import session
+    from otel_agents.verbs.signatures import agent, embedding, evaluator, guardrail, llm, memory, plan, retriever, step, tool, workflow
 
 HOMES = {
     "otel_agents.verbs.decorators": ("agent", "workflow", "step", "tool", "llm", "embedding", "retriever", "memory", "plan", "evaluator", "guardrail"),
@@ -43,17 +43,19 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Load a verb when it is first used (PEP 562)."""
-    if name not in _HOME:
-        raise AttributeError(f"module 'otel_agents' has no attribute {name!r}; it has {', '.join(sorted(_HOME))}")
-    from importlib import import_module
+if not TYPE_CHECKING:  # with it in sight, a type checker would accept every name
 
-    from otel_agents.config import import_lock
+    def __getattr__(name: str) -> object:
+        """Load a verb when it is first used (PEP 562)."""
+        if name not in _HOME:
+            raise AttributeError(f"module 'otel_agents' has no attribute {name!r}; it has {', '.join(sorted(_HOME))}")
+        from importlib import import_module
 
-    with import_lock.imports:
-        value = globals()[name] = getattr(import_module(_HOME[name]), name)
-    return value
+        from otel_agents.config import import_lock
+
+        with import_lock.imports:
+            value = globals()[name] = getattr(import_module(_HOME[name]), name)
+        return value
 
 
 def __dir__() -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from otlp_server import closed_port, grpc_receiver, http_receiver
@@ -179,14 +180,45 @@ def bare(tmp_path_factory: pytest.TempPathFactory, dependencies: Path) -> Path:
 
 
 def layered(bare: Path, tmp_path: Path, *folders: Path, code: str = STEP.format("here"), **more: str | None) -> Done:
-    """Of folders on PYTHONPATH no .pth file is read."""
+    """A program with these folders on PYTHONPATH, of which no .pth file is read; a folder that has the package comes behind its layer."""
+    folders = tuple(each for folder in folders for each in (folder / "otel_agents" / "layer", folder) if each.exists())
     return run(written(tmp_path, code), journal=tmp_path / "journal", python=bare, PYTHONPATH=os.pathsep.join(map(str, folders)), **more)
 
 
 def test_pip_target_with_pythonpath(bare: Path, target: Path, tmp_path: Path) -> None:
     done = layered(bare, tmp_path, target, code="import otel_agents.telemetry.engine as e, sys; print(e.engine.on, sys.modules['sitecustomize'].__file__)")
-    assert done.said == (0, f"True {target / 'sitecustomize.py'}\n", "")
+    assert done.said == (0, f"True {target / 'otel_agents' / 'layer' / 'sitecustomize.py'}\n", "")
     assert layered(bare, tmp_path, target).spans == ["step here"]
+
+
+def test_the_command_prints_the_layer(bare: Path, target: Path, tmp_path: Path) -> None:
+    for words, said in (((), f"{target / 'otel_agents' / 'layer'}\n"), (("--json",), f'{{\n  "layer": "{target}/otel_agents/layer"\n}}\n')):
+        done = run("-m", "otel_agents", "layer", *words, journal=tmp_path, python=bare, cwd=tmp_path, PYTHONPATH=str(target))
+        assert done.said == (0, said, "")
+
+
+def test_the_root_of_the_wheel_has_no_start_up_module(wheel: Path) -> None:
+    """pip would lay it over a sitecustomize.py of the user's."""
+    names = ZipFile(wheel).namelist()
+    roots = {name for name in names if "/" not in name}
+    assert roots == {"otel_agents.pth", "otel_agents.start"}
+    assert "otel_agents/layer/sitecustomize.py" in names
+
+
+def test_the_layer_beside_a_pth_file_starts_once(start, python: Path, tmp_path: Path) -> None:
+    layer = start("-m", "otel_agents", "layer").out.strip()
+    done = start(written(tmp_path, STEP.format("here")), PYTHONPATH=layer)
+    assert (done.said, done.spans) == ((0, "", ""), ["step here"])
+
+
+def test_a_layer_without_its_package_says_so_and_the_program_runs(bare: Path, target: Path, tmp_path: Path) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    written(theirs, "print('theirs')\n", "sitecustomize.py")
+    done = layered(bare, tmp_path, target / "otel_agents" / "layer", theirs, code="print('ran')")
+    assert (done.status, done.out) == (0, "theirs\nran\n")
+    assert the_line(done) == "otel-agents: not found: put the folder that it is installed in on PYTHONPATH, too, behind this layer"
+    assert layered(bare, tmp_path, target / "otel_agents" / "layer", code="print('ran')", OTEL_AGENTS_ENABLED=None).said == (0, "ran\n", "")
 
 
 @pytest.mark.parametrize("ours_first", [True, False])

@@ -23,6 +23,7 @@ COMMANDS = {
     "config": "show every setting and where it came from, or check a configuration file",
     "prune": "delete what the journal no longer needs",
     "replay": "send what the journal kept to a Collector, once",
+    "layer": "print the folder that starts otel-agents from PYTHONPATH, where no .pth file is read",
     "stack": "run a Collector, Prometheus, Alertmanager and stores of traces and logs for your agents",
 }
 SUCCESS, NEGATIVE, USAGE_ERROR, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141

@@ -18,7 +18,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import otel_agents
+from otel_agents.cli.layer import LAYER
 from otel_agents.cli.screen import say
 
 SWITCH = "OTEL_AGENTS_ENABLED"
@@ -70,12 +70,13 @@ def found(program: str) -> str | None:
 
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:
-    """The environment with otel-agents enabled; where Python reads no .pth file of ours, our start-up module is put on PYTHONPATH."""
-    return switched(given, None if pth_files() else sitecustomize_folder())
+    """The environment with otel-agents enabled; where Python reads no .pth file of ours, the layer is put on PYTHONPATH."""
+    return switched(given, *(() if pth_files() else (LAYER, LAYER.parent.parent)))
 
 
-def switched(given: Mapping[str, str], folder: Path | None) -> dict[str, str]:
-    paths = [path for path in (str(folder), given.get("PYTHONPATH", "")) if path] if folder else []
+def switched(given: Mapping[str, str], *folders: Path) -> dict[str, str]:
+    """The environment with otel-agents enabled, and these folders first on PYTHONPATH."""
+    paths = [path for path in (*map(str, folders), given.get("PYTHONPATH", "")) if path] if folders else []
     return {**given, SWITCH: "true"} | ({"PYTHONPATH": os.pathsep.join(paths)} if paths else {})
 
 
@@ -84,9 +85,3 @@ def pth_files() -> list[Path]:
     folders = [*site.getsitepackages(), *([site.getusersitepackages()] if site.ENABLE_USER_SITE else [])]
     names = ("otel_agents.start", "otel_agents.pth") if sys.version_info >= (3, 15) else ("otel_agents.pth",)
     return [path for folder in folders for name in names if (path := Path(folder) / name).exists()]
-
-
-def sitecustomize_folder() -> Path | None:
-    """The folder with our sitecustomize.py: beside the package, where `pip --target` and editable installs have it."""
-    folder = Path(otel_agents.__file__).resolve().parent.parent
-    return folder if (folder / "sitecustomize.py").exists() else None

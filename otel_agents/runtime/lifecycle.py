@@ -9,7 +9,7 @@ import threading
 import time
 import weakref
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from otel_agents.config import import_lock
 from otel_agents.redaction.messages import logger
@@ -17,6 +17,11 @@ from otel_agents.runtime.process import gc_paused
 from otel_agents.telemetry.context import suppress_instrumentation
 from otel_agents.telemetry.engine import engine
 from otel_agents.telemetry.guard import guard
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from otel_agents.config.arguments import Arguments
 
 
 class Process:
@@ -37,17 +42,23 @@ class Process:
 process = Process()
 
 
-def start(**settings: Any) -> None:
-    """Observe this program from now on; `settings` are those of config/settings.py and win over the environment and the file.
+def start(**settings: Unpack[Arguments]) -> None:
+    """Observe this program from now on: libraries that it has imported or will import, its log records, its decorated functions.
 
-    Raises SettingsError, whose lines name each wrong value and its fix. Calling it again changes nothing.
+    No thread, file or connection is made before the first item is recorded. Calling it again changes nothing.
+
+    Args:
+        settings: any of the settings; they win over environment variables, and those over the file. None counts as not given.
+
+    Raises:
+        SettingsError: values that can't be used; each of its lines names one, and what to write instead.
     """
     from otel_agents.config.settings import load
 
     chosen = load(**settings)
     if chosen.enabled:
         _check_exporters(chosen)
-        begin(settings, chosen.instrument, chosen.disable)
+        begin(dict(settings), chosen.instrument, chosen.disable)
 
 
 def _check_exporters(chosen: Any) -> None:
@@ -200,13 +211,26 @@ def _join(signal: str, provider: Any) -> None:
 
 
 def flush(timeout: float = 2.5) -> bool:
-    """Send what is waiting, within `timeout` seconds. Returns True if nothing is left to send."""
+    """Send what is waiting in the journal now.
+
+    Args:
+        timeout: the longest time to wait for it, in seconds.
+
+    Returns:
+        Whether everything was sent; what was not stays in the journal and is sent later.
+    """
     pipeline = process.pipeline
     return True if pipeline is None else bool(pipeline.flush(timeout))
 
 
 def shutdown(*, forget: bool = False) -> None:
-    """Collect metrics and send what can be sent at once; the rest stays on disk for the next program. `forget`: also undo every hook (for tests)."""
+    """Collect the metrics once more, send what can be sent at once, and stop; called at exit by itself.
+
+    What could not be sent stays in the journal and goes out with the next program.
+
+    Args:
+        forget: also take back every hook and patch, so that `start()` can be called again; for tests.
+    """
     pipeline = process.pipeline
     if pipeline is not None:
         with guard("shut down"):

@@ -23,7 +23,7 @@ class session:  # lower case as a verb: `with oa.session("order-17", user="ann")
     All of them reach threads, executors, processes and, as W3C baggage, other services, so they must not be secret; credentials are redacted.
     """
 
-    def __init__(self, conversation: str | None = None, /, *, user: str | None = None, **attributes: Any) -> None:
+    def __init__(self, /, conversation: str | None = None, *, user: str | None = None, **attributes: str | int | float | bool | None) -> None:
         given = {names.CONVERSATION_ID: conversation, names.USER_ID: user, **attributes}
         texts = {name: value if type(value) is str else str(plain(value)) for name, value in given.items() if value is not None}
         self._attributes = {without_credentials(name): without_credentials(value) for name, value in texts.items()}

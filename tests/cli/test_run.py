@@ -66,6 +66,6 @@ def test_what_can_not_be_started(tmp_path: Path, words: tuple[str, ...], status:
 
 def test_the_start_up_module_is_put_in_reach_before_other_paths(tmp_path: Path) -> None:
     given = {"PYTHONPATH": "/mine", "PATH": "/bin", "OTEL_AGENTS_ENABLED": "false"}
-    assert run.switched(given, None) == given | {"OTEL_AGENTS_ENABLED": "true"}
+    assert run.switched(given) == given | {"OTEL_AGENTS_ENABLED": "true"}
     assert run.switched(given, tmp_path)["PYTHONPATH"] == f"{tmp_path}{os.pathsep}/mine"
-    assert run.switched({}, tmp_path)["PYTHONPATH"] == str(tmp_path)
+    assert run.switched({}, tmp_path, Path("/package"))["PYTHONPATH"] == f"{tmp_path}{os.pathsep}/package"

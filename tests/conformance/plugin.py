@@ -91,7 +91,7 @@ def listen() -> None:
         suite.own.update(more, values if isinstance(values, Mapping) else ())
         attributes(self, values, **more)
 
-    def opened(self: session, conversation: str | None = None, /, **more: Any) -> None:
+    def opened(self: session, /, conversation: str | None = None, **more: Any) -> None:
         suite.own.update(more)
         begin(self, conversation, **more)
 

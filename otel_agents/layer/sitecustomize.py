@@ -1,4 +1,7 @@
-"""Starts otel-agents where .pth files are not read (`pip install --target` with PYTHONPATH), then runs the sitecustomize that this one hides, if any."""
+"""Starts otel-agents where no .pth file is read (`pip install --target` with PYTHONPATH), then runs the sitecustomize that this one hides, if any.
+
+This folder goes on PYTHONPATH, before the one that the package is installed in: `otel-agents layer` prints it.
+"""
 
 import os
 import sys
@@ -24,8 +27,15 @@ def _chain():  # type: ignore[no-untyped-def]  # as above
     spec.loader.exec_module(module)
 
 
-if os.environ.get("OTEL_AGENTS_ENABLED"):
-    from otel_agents.activate import run
+def _start():  # type: ignore[no-untyped-def]  # as above
+    try:
+        from otel_agents.activate import run
+    except ImportError:
+        print("otel-agents: not found: put the folder that it is installed in on PYTHONPATH, too, behind this layer", file=sys.stderr)
+    else:
+        run()
 
-    run()
+
+if os.environ.get("OTEL_AGENTS_ENABLED"):
+    _start()
 _chain()
