@@ -6,8 +6,12 @@ This folder goes on PYTHONPATH, before the one that the package is installed in:
 import os
 import sys
 
+TYPE_CHECKING = False  # this runs in every interpreter: nothing is imported for a hint
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
 
-def _hidden():  # type: ignore[no-untyped-def]  # runs in every interpreter: nothing is imported for a hint
+
+def _hidden() -> "ModuleSpec | None":
     """The spec of the next `sitecustomize` behind this one on the path."""
     from importlib.machinery import PathFinder
 
@@ -16,7 +20,7 @@ def _hidden():  # type: ignore[no-untyped-def]  # runs in every interpreter: not
     return PathFinder.find_spec("sitecustomize", sys.path[places.index(here) + 1 :]) if here in places else None
 
 
-def _chain():  # type: ignore[no-untyped-def]  # as above
+def _chain() -> None:
     spec = _hidden()
     if spec is None or spec.loader is None:
         return
@@ -27,7 +31,7 @@ def _chain():  # type: ignore[no-untyped-def]  # as above
     spec.loader.exec_module(module)
 
 
-def _start():  # type: ignore[no-untyped-def]  # as above
+def _start() -> None:
     try:
         from otel_agents.activate import run
     except ImportError:
