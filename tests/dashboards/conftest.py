@@ -1,4 +1,4 @@
-"""What the boards' tests share: promtool."""
+"""Fixtures of the boards' tests: promtool."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from otel_agents.stack.servers import PROMETHEUS
 
 @pytest.fixture(scope="session")
 def promtool() -> Path:
-    """Prometheus' own tool; built with Prometheus where it is missing, never skipped."""
+    """Prometheus' command-line tool; built with Prometheus if it is missing."""
     beside = build.have([PROMETHEUS])["prometheus"].binary.parent / "promtool"
     found = beside if beside.exists() else shutil.which("promtool")
     assert found, "promtool is neither beside prometheus nor on PATH"

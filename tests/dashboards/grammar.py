@@ -34,6 +34,13 @@ def program(name: str) -> str:
     return found
 
 
+def npm() -> list[str]:
+    """npm as Node's distribution has it: in the wheel, the command `npm` beside node is a copy that cannot find its own files."""
+    node = program("node")
+    distributed = Path(node).resolve().parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return [node, str(distributed)] if distributed.exists() else [program("npm")]
+
+
 @cache
 def installed() -> Path:
     """The package.json beside the installed grammars: in the user's cache, in a folder for exactly these versions. npm compares their hashes."""
@@ -51,8 +58,8 @@ def install(declared: list[Path], folder: Path) -> None:
     with tempfile.TemporaryDirectory(dir=folder.parent) as made:
         for path in declared:
             shutil.copy(path, made)
-        npm = [program("npm"), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        done = subprocess.run(npm, cwd=made, capture_output=True, text=True, timeout=240, check=False)
+        words = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        done = subprocess.run([*npm(), *words], cwd=made, capture_output=True, text=True, timeout=240, check=False)
         assert done.returncode == 0, f"npm ci failed; it needs a package index:\n{done.stdout}{done.stderr}"
         try:
             os.rename(made, folder)

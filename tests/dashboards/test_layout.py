@@ -1,4 +1,4 @@
-"""Boards can be read: nothing overlaps, everything has its words and its unit, and nothing is tied to one Grafana."""
+"""Boards are readable: no panels overlap, every panel has a title, a description and a unit, and nothing depends on one Grafana."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_the_first_line_is_the_question_and_the_second_has_few_figures(board: Js
 
 @boards
 def test_data_sources_are_the_readers_choice(board: Json) -> None:
-    """Every reference is a variable, and each variable's default is the uid of ours."""
+    """Every reference to a data source is a variable, whose default is the uid of ours."""
     stores = {variable["name"]: variable for variable in board["templating"]["list"] if variable["type"] == "datasource"}
     uids = {source["uid"] for source in data_sources(IN_CONTAINERS.urls)["datasources"]}
     for name, variable in stores.items():
@@ -94,7 +94,7 @@ def test_every_variable_that_is_named_exists(board: Json) -> None:
 
 @boards
 def test_names_lead_to_boards_that_take_them(board: Json) -> None:
-    """A link names a board of ours and variables that it has, and takes the time along."""
+    """A link points to one of our boards and to variables that it has, and keeps the time range."""
     variables = {f"oa-{one.key}": {variable.name for variable in one.variables} for one in BOARDS}
     links = re.findall(r"'url': '/d/([^?]*)\?([^']*)'", str(board["panels"]))
     for uid, query in links:
@@ -121,13 +121,13 @@ def test_boards_that_name_things_lead_on() -> None:
 
 @boards
 def test_grafanas_own_types_take_it(board: Json) -> None:
-    """Read into the foundation SDK's types and written again, nothing of it is gone or changed, but what only Prometheus' own annotations have."""
+    """Read into the types of Grafana's foundation SDK and written again, nothing is lost or changed, except fields of Prometheus annotations that it lacks."""
     again = json.loads(json.dumps(Dashboard.from_json(board), cls=JSONEncoder))
     assert [place for place in lost(board, again) if not place.startswith(OF_PROMETHEUS)] == []
 
 
 def lost(wanted: Any, found: Any, place: str = "") -> list[str]:
-    """Places at which `found` has not what `wanted` has."""
+    """The paths at which `found` differs from `wanted` or lacks something."""
     if isinstance(wanted, dict) and isinstance(found, dict):
         return [gone for key, value in wanted.items() for gone in lost(value, found.get(key, "nothing"), f"{place}.{key}")]
     if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
@@ -136,7 +136,7 @@ def lost(wanted: Any, found: Any, place: str = "") -> list[str]:
 
 
 def test_provisioned_sources_know_of_each_other() -> None:
-    """Every uid that a data source names is one of ours, in the committed file as Grafana reads it ($$ is its $)."""
+    """Every uid that a data source refers to is one of ours, in the committed file as Grafana reads it ($$ is a literal $)."""
     text = (ROOT / "grafana" / "provisioning" / "datasources" / "otel-agents.yaml").read_text()
     assert re.findall(r"(?<!\$)\$(?!\$)", text) == [], "a single $ would be taken for a variable of Grafana's environment"
     sources = yaml.safe_load(text)["datasources"]

@@ -1,4 +1,4 @@
-"""Boards ask for what programs emit today: each metric, label and event is one of the engine's own tables."""
+"""Boards query what programs emit today: each metric and event is in the engine's tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from otel_agents.dashboards import promql
 from otel_agents.dashboards.alerts import SPEND
 from otel_agents.telemetry.instruments import TABLE, Instrument
 
-SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "up_down": ("",), "gauge": ("",), "counter": ("_total",)}  # by the first word that is in its making
+SUFFIXES = {"histogram": ("_bucket", "_sum", "_count"), "up_down": ("",), "gauge": ("",), "counter": ("_total",)}  # by a word in the maker's name
 UNITS = {"s": "_seconds", "USD": "_USD"}
 OF_SERVERS = re.compile(r"^(up|otelcol_\w+|loki_\w+|vl_\w+|ALERTS)$")
 METRIC = re.compile(r"\b((?:otel_agents|gen_ai|otelcol|loki)_\w+|up|ALERTS)(?=[{\[ ])")
@@ -35,7 +35,7 @@ def test_metrics_exist(query: str) -> None:
 
 
 def test_nothing_that_is_measured_is_left_unseen() -> None:
-    """Metrics that no board and no alert asks for, each with its reason."""
+    """The metrics that no board and no alert uses, each with its reason."""
     shown = {name for query in queries() for name in METRIC.findall(query)}
     unseen = {name for name, row in TABLE.items() if not series_of(name, row) & shown}
     assert unseen == {

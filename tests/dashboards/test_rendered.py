@@ -1,4 +1,4 @@
-"""What is committed is what the code renders; thresholds reach rules and boards alike."""
+"""The committed files are what the code renders; thresholds reach both rules and boards."""
 
 from __future__ import annotations
 

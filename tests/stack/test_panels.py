@@ -1,6 +1,6 @@
-"""Every target of every panel, variable and annotation is asked of the real stores while example programs run: no error, not empty, and what was sent.
+"""Every query of every panel, variable and annotation is executed on real stores while example programs run: no error, not empty, and equal to what was sent.
 
-Targets in PromQL always; those in LogQL and TraceQL where Loki and Tempo are installed, of whose answers tests exist only there.
+PromQL always; LogQL and TraceQL where Loki and Tempo are installed, and the tests of their results only there.
 """
 
 from __future__ import annotations
@@ -40,24 +40,24 @@ QUERIES = all_queries(GRAFANA)
 OF_PANELS = [query for query in QUERIES if query.ref]
 ZEROES = "zeroes"
 KIND = choose().stores
-ARTIFACTS = "OTEL_AGENTS_TEST_ARTIFACTS"  # a folder for the table and for what previews are drawn from
-RESTING = {  # where nothing is well, and can't be made otherwise at will
-    ("oa-pipeline", "Queue fill"),  # a queue that is empty at every scrape
-    ("oa-pipeline", "Shipper lag by service"),  # everything was sent when it was looked at
+ARTIFACTS = "OTEL_AGENTS_TEST_ARTIFACTS"  # a folder for the table and the data of the previews
+RESTING = {  # panels that show 0 when all is well, which cannot be changed at will
+    ("oa-pipeline", "Queue fill"),  # the queue is empty at every scrape
+    ("oa-pipeline", "Shipper lag by service"),  # everything has been sent by then
     ("oa-pipeline", "Longest shipper lag"),
 }
 CHOSEN = dict.fromkeys(("agent", "provider", "model", "tool", "conversation"), ".*")
 SEARCHED = "lisbon"
-SEEN = (  # what takes a scrape or an evaluation until it can be asked for
+SEEN = (  # what needs a scrape or an evaluation before it can be queried
     f'ALERTS{{alertname="AgentLoops",alertstate="firing",service_name="{service("looper")}"}}',
     f"sum({UNSENT}) > 0",
     f"sum(increase({REFUSED}[10m])) > 0",
     f'ALERTS{{alertname="AgentDied",alertstate="firing",service_name="{service("waiter")}"}}',
 )
-ALERTS_S = 240  # a Prometheus that was just started writes ALERTS from its third evaluation on: it restores what fired before, first
+ALERTS_S = 240  # a Prometheus that has just started writes ALERTS from its third evaluation on: it first restores which alerts fired before
 STEP_S = 15.0  # between the points of a line: a run of these tests takes minutes
-LEAD_S = 10  # the window begins before the programs do: a series that began outside of it has no increase
-SHARE = 0.05  # what `increase()` may add to a program that reported more than once, as the assistant does
+LEAD_S = 10  # the time range begins before the programs do: without a sample inside it, a series has no increase
+SHARE = 0.05  # by how much `increase()` may exceed the count of a program that reported more than once, as the assistant does
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def journals(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def reader(stack: Native, journals: Path) -> Iterator[Reader]:
-    """Somebody who looks at the boards when the programs' last metrics have arrived and an alert has fired."""
+    """A reader of the boards, after the programs' last metrics have arrived and an alert has fired."""
     with bustle(stack, journals) as began:
         stores = stack.stores()
         services = "|".join(map(service, SERVICES))
@@ -142,7 +142,7 @@ def answer(reader: Reader, query: BoardQuery) -> list[tuple[Mapping[str, str], l
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert.key)
 def test_every_alert_measures_something(reader: Reader, alert: Any) -> None:
-    """Its expression is taken, and what it compares with its threshold is there; silence and a week's spending need a day and hours of history."""
+    """Its expression is accepted, and there is data for the value that it compares; silence and a week's cost need hours of history."""
     reader.stores.query(alert.expression({}))
     if alert.key == "agent_silent":
         assert reader.stores.query(placed(alert.value).replace(" offset 1h", ""))
@@ -209,7 +209,7 @@ ADDED_UP = {  # panel → the series whose sum, over all journals, it shows
 
 
 def places(kind: str) -> set[tuple[str, str, str]]:
-    """Every target that a stack with these stores can be asked."""
+    """Every panel query that a stack with these stores can execute."""
     return {(query.board.removeprefix("oa-"), query.place, query.ref) for query in spoken_by(kind)}
 
 
@@ -245,11 +245,11 @@ def test_sums_are_those_of_the_journals(asked: list[Answered], journals: Path, p
 
 @pytest.mark.parametrize("panel", ["Refused by the log store", "Not sent by the Collector"])
 def test_what_a_store_refuses_is_counted(asked: list[Answered], panel: str) -> None:
-    """One line was too long and one too old; other tests on this stack have theirs."""
+    """One line was too long and one too old; other tests on this stack send more of them."""
     assert figures(asked, "pipeline", panel, "A")[""] >= 1
 
 
-if KIND == LOKI_TEMPO:  # what their lines and spans show
+if KIND == LOKI_TEMPO:  # the contents of log lines and spans
 
     def test_conversations_cost_what_their_calls_cost(asked: list[Answered]) -> None:
         found = figures(asked, "cost", "Dearest conversations", "A", CONVERSATION)
@@ -306,7 +306,7 @@ if KIND == LOKI_TEMPO:  # what their lines and spans show
 
 
 def test_quantiles_lead_to_traces(reader: Reader) -> None:
-    """Every target that asks for exemplars gets some, and the trace of one is there."""
+    """Every query with exemplars gets some, and the trace of one exists."""
     boards = [json.loads(path.read_text()) for path in GRAFANA.glob("dashboards/*.json")]
     with_exemplars = {target["expr"] for board in boards for panel in board["panels"] for target in panel.get("targets", []) if target.get("exemplar")}
     assert with_exemplars
@@ -322,7 +322,7 @@ def rows(asked: list[Answered], board: str, panel: str) -> list[Mapping[str, str
 
 
 def figures(asked: list[Answered], board: str, panel: str, ref: str, *labels: str) -> dict[str, float]:
-    """The figures of a target that gives one for each of its rows, by their labels."""
+    """The last value of each row of a query, by labels."""
     [found] = [one for one in asked if (one.query.board, one.query.place, one.query.ref) == (f"oa-{board}", panel, ref)]
     return {" ".join(row.get(label, "") for label in labels): points[-1][1] for row, points in found.rows}
 

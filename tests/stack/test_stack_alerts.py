@@ -28,7 +28,7 @@ def test_a_runaway_loop_reaches_the_alertmanager(stores: Stores, journal: Path, 
         process.communicate()
     [alert] = told(stores, service)
     assert alert["labels"].items() >= {"alertname": "AgentLoops", "severity": "page", "service_name": service, "gen_ai_agent_name": "runaway"}.items()
-    assert alert["annotations"]["summary"] == f"runaway of {service} goes round in circles"
+    assert alert["annotations"]["summary"] == f"runaway of {service} is looping"
     assert set(alert["annotations"]) == {"summary", "description", "runbook", "dashboard"}
     assert alert["status"]["state"] == "active"
 
