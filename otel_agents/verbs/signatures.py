@@ -70,14 +70,14 @@ class ToolScope(Block, Protocol):
 def agent(function: F, /) -> F: ...
 @overload
 def agent(name: str | None = None, *, description: str | None = None, model: str | None = None, data_source: str | None = None) -> Scope: ...
-def agent(*given: Any, **options: Any) -> Any:
+def agent(name: Any = None, *, description: str | None = None, model: str | None = None, data_source: str | None = None) -> Any:
     """One run of an agent: a span `invoke_agent <name>`, and the counts, durations, tokens and cost of the run as metrics.
 
     Model and tool calls inside it are its children and are added up for it. With content recorded, the arguments are its input messages and the result its
     output message. Convention: GenAI spans, "Invoke agent (internal)".
 
     Args:
-        name: `gen_ai.agent.name`, of low cardinality; the function's or class's name if it is not given.
+        name (str): `gen_ai.agent.name`, of low cardinality; the function's or class's name if it is not given.
         description: `gen_ai.agent.description`; the first paragraph of the docstring if it is not given.
         model: `gen_ai.request.model`, where the agent is bound to one.
         data_source: `gen_ai.data_source.id`, what its knowledge is retrieved from.
@@ -91,13 +91,13 @@ def agent(*given: Any, **options: Any) -> Any:
 def workflow(function: F, /) -> F: ...
 @overload
 def workflow(name: str | None = None) -> Scope: ...
-def workflow(*given: Any, **options: Any) -> Any:
+def workflow(name: Any = None) -> Any:
     """One run of a workflow, crew or graph of several agents: a span `invoke_workflow <name>`, and its duration as a metric.
 
     Convention: GenAI spans, "Invoke workflow". Not for a single agent's run: that is `agent`.
 
     Args:
-        name: `gen_ai.workflow.name`, of low cardinality; the function's name if it is not given.
+        name (str): `gen_ai.workflow.name`, of low cardinality; the function's name if it is not given.
 
     Raises:
         TypeError: an option that it does not have, or a subject that can't be decorated.
@@ -108,13 +108,13 @@ def workflow(*given: Any, **options: Any) -> Any:
 def step(function: F, /) -> F: ...
 @overload
 def step(name: str | None = None) -> Scope: ...
-def step(*given: Any, **options: Any) -> Any:
+def step(name: Any = None) -> Any:
     """A step of your own, for whatever no other verb says: a span `step <name>`, and its duration as a metric.
 
     The conventions have no steps; the attributes are otel-agents' own (`otel_agents.operation.name`, `otel_agents.step.name`).
 
     Args:
-        name: `otel_agents.step.name`, of low cardinality; the function's name if it is not given.
+        name (str): `otel_agents.step.name`, of low cardinality; the function's name if it is not given.
 
     Raises:
         TypeError: an option that it does not have, or a subject that can't be decorated.
@@ -127,14 +127,14 @@ def tool(subject: C, /) -> C: ...  # type: ignore[overload-overlap]  # a class i
 def tool(function: Callable[P, R], /) -> Tool[P, R]: ...
 @overload
 def tool(name: str | None = None, *, description: str | None = None, type: str | None = None, call_id: str | None = None) -> ToolScope: ...
-def tool(*given: Any, **options: Any) -> Any:
+def tool(name: Any = None, *, description: str | None = None, type: str | None = None, call_id: str | None = None) -> Any:
     """A call of a tool: a span `execute_tool <name>`, its duration as a metric, and a count where an agent calls it in circles.
 
     A decorated function has `definition`, the JSON description of the tool for a model, from its type hints and its docstring. With content recorded, arguments
     and result are on the span or its event as JSON objects. Convention: GenAI spans, "Execute tool".
 
     Args:
-        name: `gen_ai.tool.name`; the function's name if it is not given.
+        name (str): `gen_ai.tool.name`; the function's name if it is not given.
         description: `gen_ai.tool.description`; the first paragraph of the docstring if it is not given.
         type: `gen_ai.tool.type`: "function" (the default), "extension" or "datastore".
         call_id: `gen_ai.tool.call.id`, the id under which the model asked for the call. For one that is known during the call only, use
@@ -149,11 +149,11 @@ def tool(*given: Any, **options: Any) -> Any:
 def plan(function: F, /) -> F: ...
 @overload
 def plan(name: str | None = None, *, agent: str | None = None) -> Scope: ...
-def plan(*given: Any, **options: Any) -> Any:
+def plan(name: Any = None, *, agent: str | None = None) -> Any:
     """The making of a plan: a span `plan <agent>`; the model call that makes it is a child. Convention: GenAI spans, "Plan".
 
     Args:
-        name: not recorded: the conventions name a plan after its agent.
+        name (str): not recorded: the conventions name a plan after its agent.
         agent: `gen_ai.agent.name`; the agent that is running if it is not given.
 
     Raises:
@@ -168,14 +168,14 @@ def plan(*given: Any, **options: Any) -> Any:
 def llm(function: F, /) -> F: ...
 @overload
 def llm(name: str | None = None, *, operation: Inference = "chat", model: str | None = None, provider: str | None = None) -> Scope: ...
-def llm(*given: Any, **options: Any) -> Any:
+def llm(name: Any = None, *, operation: Inference = "chat", model: str | None = None, provider: str | None = None) -> Any:
     """A call of a model by code of your own: a span `<operation> <model>`, and duration, tokens and cost as metrics.
 
     Say during the call what only it knows: `oa.current().usage(…)`, `.model(…)`, `.response(…)`. A model call that an instrumentor sees inside completes this
     one and is not counted again. Convention: GenAI spans, "Inference".
 
     Args:
-        name: not recorded: the conventions name a model call after its operation and model.
+        name (str): not recorded: the conventions name a model call after its operation and model.
         operation: `gen_ai.operation.name`.
         model: `gen_ai.request.model`.
         provider: `gen_ai.provider.name`, such as "openai" or "aws.bedrock"; "custom" if it is not given.
@@ -190,13 +190,13 @@ def llm(*given: Any, **options: Any) -> Any:
 def embedding(function: F, /) -> F: ...
 @overload
 def embedding(name: str | None = None, *, model: str | None = None, provider: str | None = None) -> Scope: ...
-def embedding(*given: Any, **options: Any) -> Any:
+def embedding(name: Any = None, *, model: str | None = None, provider: str | None = None) -> Any:
     """The embedding of texts: a span `embeddings <model>`, and its duration as a metric. Convention: GenAI spans, "Embeddings".
 
     A result that is a vector, or a list of vectors, gives their dimension (`gen_ai.embeddings.dimension.count`). Tokens: `oa.current().usage(input_tokens=…)`.
 
     Args:
-        name: not recorded: the conventions name it after its model.
+        name (str): not recorded: the conventions name it after its model.
         model: `gen_ai.request.model`.
         provider: `gen_ai.provider.name`; "custom" if it is not given.
 
@@ -209,13 +209,13 @@ def embedding(*given: Any, **options: Any) -> Any:
 def retriever(function: F, /) -> F: ...
 @overload
 def retriever(name: str | None = None, *, model: str | None = None, provider: str | None = None, top_k: int | None = None) -> Scope: ...
-def retriever(*given: Any, **options: Any) -> Any:
+def retriever(name: Any = None, *, model: str | None = None, provider: str | None = None, top_k: int | None = None) -> Any:
     """A search for documents: a span `retrieval <name>`, and its duration as a metric. Convention: GenAI spans, "Retrieval".
 
     With content recorded, the first text among the arguments is the query, and a list as result the documents.
 
     Args:
-        name: `gen_ai.data_source.id`, what is searched; the function's name if it is not given.
+        name (str): `gen_ai.data_source.id`, what is searched; the function's name if it is not given.
         model: `gen_ai.request.model`, of the embeddings.
         provider: `gen_ai.provider.name`, of the data source.
         top_k: `gen_ai.retrieval.top_k`, how many documents are asked for.
@@ -231,13 +231,13 @@ def memory(function: F, /) -> F: ...
 def memory(
     action: MemoryAction = "search", *, name: str | None = None, store: str | None = None, provider: str | None = None, record: str | None = None
 ) -> Scope: ...
-def memory(*given: Any, **options: Any) -> Any:
+def memory(action: Any = "search", *, name: str | None = None, store: str | None = None, provider: str | None = None, record: str | None = None) -> Any:
     """An agent's memory is searched or changed: a span such as `search_memory`, and its duration as a metric. Convention: GenAI spans, "Memory".
 
     The result of a search says how many records it found (`gen_ai.memory.record.count`): its length, where it is a collection.
 
     Args:
-        action: what is done; "write" is "upsert".
+        action (MemoryAction): what is done; "write" is "upsert".
         name: not recorded: the conventions name it after its action.
         store: `gen_ai.memory.store.id`.
         provider: `gen_ai.provider.name`, of the store.
@@ -256,14 +256,14 @@ def memory(*given: Any, **options: Any) -> Any:
 def evaluator(function: F, /) -> F: ...
 @overload
 def evaluator(name: str | None = None, *, version: str | None = None) -> Scope: ...
-def evaluator(*given: Any, **options: Any) -> Any:
+def evaluator(name: Any = None, *, version: str | None = None) -> Any:
     """The evaluation of an answer: a span `evaluate <name>`, an event `gen_ai.evaluation.result`, and the score as a metric.
 
     The result is the verdict: a number is the score, a bool a score of 1.0 or 0.0 with the label "pass" or "fail", a text the label; a dict may have `score`,
     `label` and `explanation`. Called inside an agent's run, the event belongs to that run. Convention: GenAI events, "Evaluation result".
 
     Args:
-        name: `gen_ai.evaluation.name` and `otel_agents.evaluator.name`; the function's name if it is not given.
+        name (str): `gen_ai.evaluation.name` and `otel_agents.evaluator.name`; the function's name if it is not given.
         version: `otel_agents.evaluator.version`.
 
     Raises:
@@ -275,11 +275,11 @@ def evaluator(*given: Any, **options: Any) -> Any:
 def guardrail(function: F, /) -> F: ...
 @overload
 def guardrail(name: str | None = None) -> Scope: ...
-def guardrail(*given: Any, **options: Any) -> Any:
+def guardrail(name: Any = None) -> Any:
     """The check of an input or an output: a span `guardrail <name>`. The attributes are otel-agents' own; the conventions have none yet.
 
     Args:
-        name: `otel_agents.guardrail.name`; the function's name if it is not given.
+        name (str): `otel_agents.guardrail.name`; the function's name if it is not given.
 
     Raises:
         TypeError: an option that it does not have, or a subject that can't be decorated.

@@ -14,8 +14,9 @@ from typing import get_args, get_overloads, get_type_hints
 import pytest
 
 from otel_agents.config import arguments
-from otel_agents.config.settings import KNOWN
+from otel_agents.config.values import KNOWN
 from otel_agents.verbs import decorators, signatures
+from otel_agents.verbs.table import ROWS, Row
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -83,13 +84,14 @@ def test_the_right_program_runs(tmp_path: Path) -> None:
 
 
 def options_of(verb: str) -> dict[str, object]:
-    """The options of a verb as its signature has them: those of its last overload."""
-    hints = get_type_hints(get_overloads(getattr(signatures, verb))[-1], {**vars(signatures)})
+    """The options of a verb as its signature has them: those of its last overload, and of the documented function itself."""
+    hints = get_type_hints(get_overloads(getattr(signatures, verb))[-1])
+    assert list(get_type_hints(getattr(signatures, verb))) == list(hints)
     return {name: hint for name, hint in hints.items() if name != "return"}
 
 
-@pytest.mark.parametrize("row", decorators.ROWS, ids=lambda row: row.verb)
-def test_a_verb_has_the_options_of_its_row(row: decorators.Row) -> None:
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.verb)
+def test_a_verb_has_the_options_of_its_row(row: Row) -> None:
     selects = {row.selects} if row.selects else set()
     assert set(options_of(row.verb)) == {"name", *selects, *row.options}
     if row.choices is not None:
@@ -97,16 +99,16 @@ def test_a_verb_has_the_options_of_its_row(row: decorators.Row) -> None:
 
 
 def test_every_verb_has_a_signature_and_a_docstring_that_names_each_option() -> None:
-    for row in decorators.ROWS:
-        described = re.findall(r"^        (\w+): ", getattr(signatures, row.verb).__doc__ or "", re.M)
+    for row in ROWS:
+        described = re.findall(r"^        (\w+)(?: \(\w+\))?: ", getattr(signatures, row.verb).__doc__ or "", re.M)
         assert set(options_of(row.verb)) | {"TypeError"} == set(described) - {"ValueError"}
 
 
 def test_start_takes_every_setting() -> None:
-    assert set(arguments.Arguments.__annotations__) == set(KNOWN.names) | SHORT_NAMES
+    assert set(arguments.Arguments.__annotations__) == set(KNOWN) | SHORT_NAMES
 
 
 def test_an_option_that_a_verb_does_not_have_is_a_type_error() -> None:
-    for row in decorators.ROWS:
+    for row in ROWS:
         with pytest.raises(TypeError, match=rf"oa\.{row.verb}\(\) has no option 'colour'"):
             getattr(decorators, row.verb)(colour="red")
