@@ -11,13 +11,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from otel_agents.otlp.any_value import attributes_of, value_of
 from otel_agents.otlp.segment_names import SEGMENT
 from otel_agents.otlp.signals import METRIC_DATA, NESTING, SIGNALS, SPAN_KINDS
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from otel_agents.config.arguments import Arguments
 
 Json = dict[str, Any]
 STATUSES = {0: "unset", 1: "ok", 2: "error"}
@@ -82,7 +87,7 @@ class Telemetry:
 
 
 @contextmanager
-def capture(**settings: Any) -> Iterator[Telemetry]:
+def capture(**settings: Unpack[Arguments]) -> Iterator[Telemetry]:
     """Observe only the block, in a temporary journal; `settings` are those of `oa.start()`, and nothing is sent.
 
     Failures of otel-agents itself are raised instead of swallowed. If observation was on before, it is started anew afterwards.
@@ -96,7 +101,8 @@ def capture(**settings: Any) -> Iterator[Telemetry]:
         telemetry = Telemetry(Path(folder))
         engine.strict = True
         try:
-            lifecycle.start(**{"ship": False, "metric_interval": 3600, "log_level": "DEBUG", **settings, "journal_dir": folder})
+            chosen: Arguments = {"ship": False, "metric_interval": 3600, "log_level": "DEBUG", **settings, "journal_dir": folder}
+            lifecycle.start(**chosen)
             yield telemetry
         finally:
             lifecycle.shutdown(forget=True)

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any, assert_type
 
 import otel_agents as oa
+from otel_agents.testing import Telemetry, capture
 
 # ------------------------------------------------------------------------------------------------ bare
 
@@ -241,6 +242,12 @@ async def blocks() -> None:
 
 
 asyncio.run(blocks())
+
+# ------------------------------------------------------------------------------------------------ tests
+
+with capture(content="full") as telemetry:
+    assert_type(telemetry, Telemetry)
+    assert_type(telemetry.spans, list[dict[str, Any]])
 
 # ------------------------------------------------------------------------------------------------ start and end
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import otel_agents as oa
+from otel_agents.testing import capture
 
 
 @oa.tool
@@ -62,3 +63,4 @@ oa.start(journal="/tmp/journal")  # mypy: arg-type, pyright: reportArgumentType
 oa.start("assistant")  # mypy: arg-type call-arg, pyright: reportCallIssue
 oa.flush(timeout="1s")  # mypy: arg-type, pyright: reportArgumentType
 oa.trace("x")  # mypy: attr-defined, pyright: reportAttributeAccessIssue reportUnknownMemberType
+capture(contents="full")  # mypy: call-arg, pyright: reportCallIssue
