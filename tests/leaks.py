@@ -25,6 +25,7 @@ def pytest_collection_finish() -> None:
 def nothing_left_open() -> Iterator[None]:
     yield
     gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,7 @@
 """While we are imported the garbage collector rests; afterwards it is as the program left it."""
 
 import gc
+from collections.abc import Iterator
 
 import pytest
 
@@ -16,6 +17,14 @@ def test_the_collector_is_afterwards_as_it_was(was_on: bool) -> None:
         assert gc.isenabled() is was_on
     finally:
         gc.enable()
+
+
+@pytest.fixture(autouse=True)
+def nothing_frozen() -> Iterator[None]:
+    """As in a program that does not use `gc.freeze`; tests/leaks.py does."""
+    gc.unfreeze()
+    yield
+    gc.freeze()
 
 
 def test_what_came_meanwhile_is_not_looked_at_at_once() -> None:
