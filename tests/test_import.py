@@ -31,7 +31,7 @@ HOMES = {
     "docstring_parser": ("verbs.tool_schema",),
     "annotationlib": ("verbs.tool_schema",),  # of the standard library from 3.14 on
     "platformdirs": ("config.paths",),
-    "yaml": ("config.files", "dashboards.render", "stack.cluster"),
+    "yaml": ("config.files", "dashboards.render", "stack.cluster", "stack.board_queries"),
     "wrapt": ("instrumentors.patching", "telemetry.streams"),
     "rich": ("cli.",),
     "grpc": ("journal.wire_grpc", "runtime.direct"),
