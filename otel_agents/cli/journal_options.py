@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
-import os
 import re
 import time
 from collections import defaultdict
@@ -16,6 +14,7 @@ from otel_agents.analysis.folder import Folder
 from otel_agents.analysis.search import Search, Wanted
 from otel_agents.cli.screen import plural, say
 from otel_agents.config.parsers import SECONDS
+from otel_agents.journal.files import is_locked
 from otel_agents.otlp.segment_names import owner_of
 
 SECOND = 10**9
@@ -95,21 +94,6 @@ class Running:
         for segment in self.folder.segments():
             found[segment.owner].append(segment.path)
         return found
-
-
-def is_locked(path: Path) -> bool:
-    """Whether a process is writing to the file; probed with a shared lock, which does not disturb other readers."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(fd)
-    return False
 
 
 def say_empty(folder: Folder, wanted: Wanted | None = None) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from otel_agents.analysis.folder import Folder, Segment
 from otel_agents.cli import journal_options, screen
 from otel_agents.journal.caps import LEFTOVER_S, acknowledged
-from otel_agents.journal.files import OFFSETS_FILE, UNFINISHED_FILE, lines_after, locked
+from otel_agents.journal.files import OFFSETS_FILE, UNFINISHED_FILE, is_locked, lines_after, locked
 from otel_agents.otlp.segment_names import owner_of
 
 LOCAL = "local"
@@ -77,7 +77,7 @@ def is_recent(segment: Segment, options: argparse.Namespace) -> bool:
 
 
 def is_in_use(segment: Segment, options: argparse.Namespace) -> bool:
-    return journal_options.is_locked(segment.path)
+    return is_locked(segment.path)
 
 
 def is_unsent(segment: Segment, options: argparse.Namespace) -> bool:

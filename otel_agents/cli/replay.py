@@ -24,7 +24,7 @@ from otel_agents.cli import journal_options, screen
 from otel_agents.config.settings import Endpoint, Settings, load
 from otel_agents.journal.batches import Line, batches, lines_of
 from otel_agents.journal.delivery import FAILING, SignalSender
-from otel_agents.journal.files import Segment
+from otel_agents.journal.files import Segment, is_locked
 from otel_agents.journal.tally import Offsets, Tally, Warnings
 from otel_agents.otlp.segment_names import as_sent
 from otel_agents.otlp.signals import SIGNALS
@@ -186,7 +186,7 @@ def send(task: Replay, sender: SignalSender, one: Kept, offset: int, outcome: Ou
     with opened(one, offset) as segment:
         if segment is None:  # pruned meanwhile
             return ""
-        is_complete = not journal_options.is_locked(one.path)  # a program is still writing: an unfinished line is left to the next replay
+        is_complete = not is_locked(one.path)  # a program is still writing: an unfinished line is left to the next replay
         for batch in batches(lines_of(segment, segment.fd, segment.size, is_complete=is_complete)):
             if problem := deliver(sender, batch, task.options.patience):
                 return problem

@@ -124,6 +124,8 @@ class Endpoint:
 
     def _others(self) -> Iterator[tuple[str, bool]]:
         """What the other processes have written, and whether each is alive."""
+        from otel_agents.journal.files import is_locked  # it needs file locks
+
         for path in self._place.glob("*.prom") if self._is_shared else ():
             if path.stem != self._owner:
                 with suppress(OSError):
@@ -256,21 +258,6 @@ class Endpoint:
             self._server = None
         for name in list(self._files):
             self._let_go(name)
-
-
-def is_locked(path: Path) -> bool:
-    """Whether a process holds the file."""
-    try:
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(fd)
-    return False
 
 
 def stays(family: Metric) -> bool:

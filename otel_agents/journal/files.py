@@ -118,3 +118,18 @@ def is_blocked(thread: int) -> bool:
     except OSError:
         return True
     return len(call) > 1 and int(call[1], 16) < MAX_DESCRIPTOR
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process is writing to the file; probed with a shared lock, which does not disturb other readers."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+    return False
