@@ -34,4 +34,5 @@ def test_every_folder_with_shared_modules_is_on_the_path(pytestconfig: pytest.Co
         "programs",
         "stack/programs",
         "switched",
+        "typing",
     }

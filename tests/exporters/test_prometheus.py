@@ -29,11 +29,15 @@ Values = dict[tuple[str, str], float]
 COUNT = "gen_ai_invoke_agent_duration_seconds_count"
 
 
-@pytest.fixture
-def port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
 
 
 def scraped(tmp_path: Path, when: str, port: int, **more: str) -> tuple[Done, Values]:
@@ -200,10 +204,6 @@ def gunicorn(journal: Path, web: int, port: int, *more: str) -> Iterator[subproc
             process.wait(20)
 
 
-def beside(port: int) -> int:
-    return port + 1 if port < 2**16 - 1 else port - 1
-
-
 def get(web: int, item: str) -> int:
     """The pid of the worker that answered."""
     for _ in range(100):
@@ -215,7 +215,7 @@ def get(web: int, item: str) -> int:
 
 @pytest.mark.parametrize("more", [(), ("--preload",), ("--preload", "--max-requests", "7")], ids=["sync", "preloaded", "workers that end"])
 def test_one_scrape_has_the_runs_of_all_workers(tmp_path: Path, port: int, more: tuple[str, ...]) -> None:
-    with gunicorn(tmp_path, port, (scrape_port := beside(port)), *more):
+    with gunicorn(tmp_path, port, (scrape_port := free_port()), *more):
         pids = [get(port, f"r{number}") for number in range(40)]
         found = eventually(lambda: scrape(scrape_port), 40)
         assert dict(zip(pids_of(found), found.values(), strict=True)) == {pid: pids.count(pid) for pid in pids}
@@ -223,7 +223,7 @@ def test_one_scrape_has_the_runs_of_all_workers(tmp_path: Path, port: int, more:
 
 
 def test_a_worker_that_is_killed_leaves_what_it_has_counted(tmp_path: Path, port: int) -> None:
-    with gunicorn(tmp_path, port, (scrape_port := beside(port))):
+    with gunicorn(tmp_path, port, (scrape_port := free_port())):
         pids = [get(port, f"r{number}") for number in range(40)]
         before = eventually(lambda: scrape(scrape_port), 40)
         os.kill(pids[0], signal.SIGKILL)

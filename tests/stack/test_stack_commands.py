@@ -79,8 +79,7 @@ def newcomer(tmp_path: Path, fresh: Path) -> Iterator[User]:
     made.command("down")
 
 
-def test_the_wheel_names_no_module_of_loki_or_tempo(fresh: Path) -> None:
-    [wheel] = fresh.parents[2].glob("*.whl")
+def test_the_wheel_names_no_module_of_loki_or_tempo(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
         assert [name for name in archive.namelist() if BANNED.search(archive.read(name))] == []
         assert "otel_agents/stack/collector/servers/jaeger/go.mod" in archive.namelist()
